@@ -1,0 +1,4 @@
+// One jest run over every package that has a jest.config.cjs of its own.
+module.exports = {
+  projects: ['<rootDir>/libs/*', '<rootDir>/apps/*', '<rootDir>/tests', '<rootDir>/examples'],
+};
