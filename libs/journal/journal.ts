@@ -1,0 +1,90 @@
+import type { Files } from './files';
+
+/**
+ * An append-only log in a folder: checksummed records in segment files, one fsync for all appends that wait.
+ *
+ * A position is a number that only grows: the byte offset of a record since the journal began, headers
+ * included; trimming does not change the positions of what is left. Segment files are named after the position
+ * of their first byte.
+ */
+export interface Journal {
+  /** Position of the oldest record that is still there; equals `end` when there is none. */
+  readonly start: number;
+  /** Position after the last durable record. */
+  readonly end: number;
+  /** Bytes on disk, headers included. */
+  readonly bytes: number;
+  /**
+   * Writes records, in order, and resolves when all of them are on disk (data and, for a new file, its
+   * directory entry). After a crash either a record is there whole or it is not there; records of one call
+   * may be there in part, from the first on.
+   *
+   * Rejects with JournalFullError when `maxBytes` would be passed or the disk is full, with
+   * JournalFailedError when writing or fsync failed. Either way nothing of this call counts as written, and
+   * later calls go on: in a new segment after a failure.
+   */
+  append(records: readonly Uint8Array[]): Promise<AppendedAt>;
+  /** The durable records from `from` on, in order; ends at what is durable when it gets there. */
+  read(from: number, signal?: AbortSignal): AsyncIterable<JournalRecord>;
+  /** As read, but waits for more at the end, until `signal` aborts (then it ends without error). */
+  follow(from: number, signal: AbortSignal): AsyncIterable<JournalRecord>;
+  /** One record. Rejects with JournalCorruptError if there is none whole at this position. */
+  readAt(position: number): Promise<JournalRecord>;
+  /** Removes whole segments that lie before `position`. The segment being written to always stays. */
+  trim(position: number): Promise<void>;
+  /** Ends the segment being written to; the next append begins a new one. */
+  roll(): Promise<void>;
+  /** All segments, oldest first; the last is the one being written to. */
+  segments(): readonly Segment[];
+  /** Waits for appends under way and closes the files. */
+  close(): Promise<void>;
+}
+
+/** Where records were written. */
+export interface AppendedAt {
+  /** Position of each record, in order. */
+  readonly positions: readonly number[];
+  /** Position after the last one. */
+  readonly end: number;
+}
+
+/** One record. */
+export interface JournalRecord {
+  readonly position: number;
+  /** Position of the record that follows. */
+  readonly next: number;
+  readonly data: Buffer;
+}
+
+/** One segment file. */
+export interface Segment {
+  /** Position of its first byte. */
+  readonly start: number;
+  /** Position after its last durable record. */
+  readonly end: number;
+  /** Path of the file. */
+  readonly path: string;
+  /** What `segmentHead` gave when it was begun; empty without one. */
+  readonly head: Buffer;
+  /** True once nothing is written to it any more. */
+  readonly sealed: boolean;
+}
+
+/** How a journal is opened. */
+export interface JournalOptions {
+  /** Folder of the segment files; made if it is not there. */
+  readonly directory: string;
+  /** File operations; the real ones unless a test gives others. */
+  readonly files?: Files;
+  /** A segment that reaches this size is ended. Default 64 MiB. */
+  readonly segmentBytes?: number;
+  /** Appends beyond this many bytes on disk are refused. Default: none. */
+  readonly maxBytes?: number;
+  /**
+   * Gives bytes to be kept, checksummed, in the header of each new segment (at most 1 MiB): what a reader needs to
+   * know before its records. `previous` is the segment before; absent for the first.
+   */
+  readonly segmentHead?: (previous: Segment | undefined) => Uint8Array;
+  /** Called when opening found a torn or damaged tail and cut it off: how many bytes, and where. */
+  readonly onRepair?: (repair: { readonly path: string; readonly position: number; readonly cutBytes: number }) => void;
+}
