@@ -1,0 +1,28 @@
+// Bundles one app (the current directory) into dist/main.js: one ES module that needs no node_modules but the
+// packages named in EXTERNAL.
+import { readFile, rm } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+/** Left out of the bundle: a native library, and a package that reads .proto files beside itself. */
+const EXTERNAL = ['@mongodb-js/zstd', '@grpc/reflection'];
+
+const { name } = JSON.parse(await readFile('package.json', 'utf8'));
+await rm('dist', { recursive: true, force: true });
+const result = await build({
+  entryPoints: ['main.ts'],
+  outfile: 'dist/main.js',
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  external: EXTERNAL,
+  sourcemap: true,
+  metafile: true,
+  logLevel: 'warning',
+  // CommonJS packages inside an ES module still call require() for Node's own modules.
+  banner: {
+    js: "import{createRequire as __cr}from'node:module';import{fileURLToPath as __fu}from'node:url';import{dirname as __dn}from'node:path';const require=__cr(import.meta.url),__filename=__fu(import.meta.url),__dirname=__dn(__filename);",
+  },
+});
+const { bytes } = Object.values(result.metafile.outputs).find((output) => output.entryPoint);
+console.log(`${name}: dist/main.js ${(bytes / 1024).toFixed(0)} KiB`);
