@@ -38,6 +38,12 @@ export interface Decision {
    * k8sAuditingEnabled is false, Kube AI Hub events at level None.
    */
   disabledCount: number;
+  /** Events that could not be decided and lie among the dead letters instead. */
+  deadCount: number;
+  /** Where the part lies in the spool. */
+  spoolPosition: bigint;
+  /** Position after it in the spool: where deciding goes on. */
+  spoolNext: bigint;
 }
 
 /** Something the gateway could not take as it came. */
@@ -192,7 +198,7 @@ export const SpooledPart: MessageFns<SpooledPart> = {
 };
 
 function createBaseDecision(): Decision {
-  return { id: undefined, verdicts: undefined, disabledCount: 0 };
+  return { id: undefined, verdicts: undefined, disabledCount: 0, deadCount: 0, spoolPosition: 0n, spoolNext: 0n };
 }
 
 export const Decision: MessageFns<Decision> = {
@@ -205,6 +211,21 @@ export const Decision: MessageFns<Decision> = {
     }
     if (message.disabledCount !== 0) {
       writer.uint32(24).uint32(message.disabledCount);
+    }
+    if (message.deadCount !== 0) {
+      writer.uint32(32).uint32(message.deadCount);
+    }
+    if (message.spoolPosition !== 0n) {
+      if (BigInt.asUintN(64, message.spoolPosition) !== message.spoolPosition) {
+        throw new globalThis.Error("value provided for field message.spoolPosition of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.spoolPosition);
+    }
+    if (message.spoolNext !== 0n) {
+      if (BigInt.asUintN(64, message.spoolNext) !== message.spoolNext) {
+        throw new globalThis.Error("value provided for field message.spoolNext of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.spoolNext);
     }
     return writer;
   },
@@ -246,6 +267,30 @@ export const Decision: MessageFns<Decision> = {
             message.disabledCount = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.deadCount = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.spoolPosition = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.spoolNext = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -267,6 +312,21 @@ export const Decision: MessageFns<Decision> = {
         : isSet(object.disabled_count)
         ? globalThis.Number(object.disabled_count)
         : 0,
+      deadCount: isSet(object.deadCount)
+        ? globalThis.Number(object.deadCount)
+        : isSet(object.dead_count)
+        ? globalThis.Number(object.dead_count)
+        : 0,
+      spoolPosition: isSet(object.spoolPosition)
+        ? BigInt(object.spoolPosition)
+        : isSet(object.spool_position)
+        ? BigInt(object.spool_position)
+        : 0n,
+      spoolNext: isSet(object.spoolNext)
+        ? BigInt(object.spoolNext)
+        : isSet(object.spool_next)
+        ? BigInt(object.spool_next)
+        : 0n,
     };
   },
 
@@ -281,6 +341,15 @@ export const Decision: MessageFns<Decision> = {
     if (message.disabledCount !== 0) {
       obj.disabledCount = Math.round(message.disabledCount);
     }
+    if (message.deadCount !== 0) {
+      obj.deadCount = Math.round(message.deadCount);
+    }
+    if (message.spoolPosition !== 0n) {
+      obj.spoolPosition = message.spoolPosition.toString();
+    }
+    if (message.spoolNext !== 0n) {
+      obj.spoolNext = message.spoolNext.toString();
+    }
     return obj;
   },
 
@@ -294,6 +363,11 @@ export const Decision: MessageFns<Decision> = {
       ? Verdicts.fromPartial(object.verdicts)
       : undefined;
     message.disabledCount = object.disabledCount ?? 0;
+    message.deadCount = object.deadCount ?? 0;
+    message.spoolPosition = (object.spoolPosition !== undefined && object.spoolPosition !== null)
+      ? BigInt(object.spoolPosition)
+      : 0n;
+    message.spoolNext = (object.spoolNext !== undefined && object.spoolNext !== null) ? BigInt(object.spoolNext) : 0n;
     return message;
   },
 };
