@@ -15,12 +15,19 @@ export interface SpooledPart {
   batch:
     | EventBatch
     | undefined;
-  /** SHA-256 of the whole body as received, in the first part of a body: a re-sent body is known by it. */
+  /** SHA-256 of the whole body, unpacked: a re-sent body is known by it. */
   bodyHash: Buffer;
-  /** How many parts the body has. */
+  /** How many parts its sequence has. A large body is written as several sequences, one after the other. */
   partCount: number;
   /** Who emitted each event whose own keys do not say so: the side of the key that held the list. */
   listSource: Source;
+  /**
+   * How many events of the body lie before this part: a body that was cut short by a crash or a full disk goes on
+   * from here when it is sent again.
+   */
+  eventsBefore: number;
+  /** True in the last part of the body: with it, all of the body is in the spool. */
+  bodyEnd: boolean;
 }
 
 /** What the rules said of a part: written before the first Append or Raise, used by every replay. */
@@ -48,7 +55,7 @@ export interface Decision {
 
 /** Something the gateway could not take as it came. */
 export interface DeadLetter {
-  /** SHA-256 of `data`: the same bytes are kept once. */
+  /** SHA-256 of the bytes before the cut: the same bytes are kept once. */
   hash: Buffer;
   /** When it came first, in microseconds since 1970 (UTC). */
   receivedAtUs: number;
@@ -67,7 +74,7 @@ export interface DeadLetter {
 }
 
 function createBaseSpooledPart(): SpooledPart {
-  return { batch: undefined, bodyHash: Buffer.alloc(0), partCount: 0, listSource: 0 };
+  return { batch: undefined, bodyHash: Buffer.alloc(0), partCount: 0, listSource: 0, eventsBefore: 0, bodyEnd: false };
 }
 
 export const SpooledPart: MessageFns<SpooledPart> = {
@@ -83,6 +90,12 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     }
     if (message.listSource !== 0) {
       writer.uint32(32).int32(message.listSource);
+    }
+    if (message.eventsBefore !== 0) {
+      writer.uint32(40).uint32(message.eventsBefore);
+    }
+    if (message.bodyEnd !== false) {
+      writer.uint32(48).bool(message.bodyEnd);
     }
     return writer;
   },
@@ -132,6 +145,22 @@ export const SpooledPart: MessageFns<SpooledPart> = {
             message.listSource = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.eventsBefore = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bodyEnd = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -162,6 +191,16 @@ export const SpooledPart: MessageFns<SpooledPart> = {
         : isSet(object.list_source)
         ? sourceFromJSON(object.list_source)
         : 0,
+      eventsBefore: isSet(object.eventsBefore)
+        ? globalThis.Number(object.eventsBefore)
+        : isSet(object.events_before)
+        ? globalThis.Number(object.events_before)
+        : 0,
+      bodyEnd: isSet(object.bodyEnd)
+        ? globalThis.Boolean(object.bodyEnd)
+        : isSet(object.body_end)
+        ? globalThis.Boolean(object.body_end)
+        : false,
     };
   },
 
@@ -179,6 +218,12 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     if (message.listSource !== 0) {
       obj.listSource = sourceToJSON(message.listSource);
     }
+    if (message.eventsBefore !== 0) {
+      obj.eventsBefore = Math.round(message.eventsBefore);
+    }
+    if (message.bodyEnd !== false) {
+      obj.bodyEnd = message.bodyEnd;
+    }
     return obj;
   },
 
@@ -193,6 +238,8 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     message.bodyHash = object.bodyHash ?? Buffer.alloc(0);
     message.partCount = object.partCount ?? 0;
     message.listSource = object.listSource ?? 0;
+    message.eventsBefore = object.eventsBefore ?? 0;
+    message.bodyEnd = object.bodyEnd ?? false;
     return message;
   },
 };
