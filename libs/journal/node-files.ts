@@ -1,0 +1,4 @@
+import type { Files } from './files';
+
+/** The files of this machine. */
+export declare const nodeFiles: Files;
