@@ -1,0 +1,60 @@
+import { differences, NO_DIFFERENCES, settledArchive } from './archive-reader';
+import { keptEvents, recordedBodies } from './corpus';
+import { metric } from './metrics';
+import { eachAtOnce, post } from './post';
+import { scratchFolder } from './processes';
+import { startServices, startStandalone, type Stack } from './stack';
+
+jest.setTimeout(180_000);
+
+const bodies = recordedBodies();
+const wanted = keptEvents(bodies);
+const eventCount = bodies.reduce((sum, { events }) => sum + events.length, 0);
+
+describe.each([
+  ['one process', startStandalone],
+  ['four processes', startServices],
+])('the recorded bodies, posted to %s', (_name, start) => {
+  const scratch = scratchFolder();
+  let stack: Stack;
+
+  beforeAll(async () => {
+    stack = await start(scratch.path);
+  });
+  afterAll(async () => {
+    await stack.stop();
+    scratch.remove();
+  });
+
+  const postAll = async (): Promise<number[]> => {
+    const statuses: number[] = [];
+    await eachAtOnce(bodies, 4, async ({ body }) => {
+      statuses.push((await post(stack.address('webhook'), body)).status);
+    });
+    return statuses;
+  };
+
+  test('are each answered 200', async () => {
+    expect(new Set(await postAll())).toEqual(new Set([200]));
+  });
+
+  test('leave in the archive exactly the events that the rules keep, once, byte for byte', async () => {
+    const found = await settledArchive(stack.address('archive'), wanted.size);
+    expect(differences(found, wanted)).toEqual(NO_DIFFERENCES);
+  });
+
+  test('leave the rest counted as ignored', async () => {
+    const admin = stack.address('admin');
+    const received = await metric(admin, 'auditing_gateway_events_received_total');
+    expect(received).toBe(eventCount);
+    const kept = bodies.flatMap(({ events }) => events).filter((event) => event.kept).length;
+    expect(await metric(admin, 'auditing_gateway_events_ignored_total')).toBe(eventCount - kept);
+    expect(await metric(admin, 'auditing_gateway_dead_letters_total')).toBe(0);
+  });
+
+  test('posted a second time are each answered 200 and double nothing', async () => {
+    expect(new Set(await postAll())).toEqual(new Set([200]));
+    const found = await settledArchive(stack.address('archive'), wanted.size + 1);
+    expect(differences(found, wanted)).toEqual(NO_DIFFERENCES);
+  });
+});
