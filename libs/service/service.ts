@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-
-/** Environment variables. */
-export type Env = Readonly<Record<string, string | undefined>>;
+import type { Settings } from './settings';
 
 /** What an app is, to the runtime. */
 export interface Service<Config> {
   /** Lower case; the `service` field of every log line. */
   readonly name: string;
-  /** Reads every setting of the app; throws ConfigError, which names each bad variable. */
-  readonly readConfig: (env: Env) => Config;
+  /** Every setting of the app. The runtime adds its own (RUNTIME_SETTINGS in start.ts). */
+  readonly settings: Settings<Config>;
+  /** Default of AUDITING_ADMIN_PORT. */
+  readonly adminPort: number;
   /**
    * Opens what the app needs, listens, and returns. Give each opened thing to `closeLater` at once: if a later
    * step throws, the runtime closes what is open.
@@ -17,16 +17,22 @@ export interface Service<Config> {
   readonly setUp: (context: Context<Config>) => Promise<Running>;
 }
 
-/** What the runtime gives an app. */
-export interface Context<Config> {
-  readonly config: Config;
+/** What the runtime gives an app, apart from its configuration. */
+export interface Runtime {
   readonly log: Logger;
   /** Register metrics here; they are served at /metrics on the admin port. */
   readonly metrics: Registry;
+  /** Aborts when the app begins to stop and still serves: health turns to "not serving". */
+  readonly draining: AbortSignal;
   /** Aborts when calls in flight should end early: long polls, open streams, waits. */
   readonly stopping: AbortSignal;
   /** Closers run when the app stops, last one first; each is awaited. One that throws does not stop the rest. */
   readonly closeLater: (what: string, close: () => Promise<void> | void) => void;
+}
+
+/** What the runtime gives an app. */
+export interface Context<Config> extends Runtime {
+  readonly config: Config;
 }
 
 /** An app that is set up. */

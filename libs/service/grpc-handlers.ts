@@ -1,0 +1,158 @@
+import {
+  status,
+  type handleBidiStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  type MethodDefinition,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import type { Writable } from 'node:stream';
+import type { Logger } from 'pino';
+import { incoming, sendAll } from './message-stream';
+import { publicError } from './public-error';
+import { RpcError } from './rpc-error';
+import type { RpcMetrics } from './rpc-metrics';
+import { cancelled } from './wait';
+
+/** Messages are typed where an Api is defined; here they only pass through. */
+type Message = unknown;
+type UnaryFunction = (request: Message, signal: AbortSignal) => Promise<Message>;
+type StreamingFunction = (request: Message, signal: AbortSignal) => AsyncIterable<Message>;
+type BidiFunction = (
+  requests: AsyncIterable<Message>,
+  signal: AbortSignal,
+) => AsyncIterable<Message>;
+type Method = MethodDefinition<Message, Message>;
+
+/** What every handler needs. */
+export interface HandlerContext {
+  readonly log: Logger;
+  readonly metrics: RpcMetrics;
+  /** Ends streams. Unary calls are left to finish: the app waits for them. */
+  readonly stopping: AbortSignal;
+}
+
+/** The function of an Api as a handler for grpc-js. */
+export function grpcHandler(
+  method: Method,
+  work: unknown,
+  context: HandlerContext,
+): UntypedHandleCall {
+  if (!method.requestStream && !method.responseStream) {
+    return unaryHandler(method, work as UnaryFunction, context);
+  }
+  if (!method.requestStream) return streamingHandler(method, work as StreamingFunction, context);
+  if (method.responseStream) return bidiHandler(method, work as BidiFunction, context);
+  throw new Error(
+    `${method.path}: methods with a stream of requests and one answer are not supported`,
+  );
+}
+
+function unaryHandler(
+  { path }: Method,
+  work: UnaryFunction,
+  { log, metrics }: HandlerContext,
+): handleUnaryCall<Message, Message> {
+  return (call, callback) => {
+    const controller = new AbortController();
+    const observed = metrics.begin(path);
+    call.once('cancelled', () => controller.abort(cancelled()));
+    work(call.request, controller.signal).then(
+      (response) => {
+        observed(status.OK);
+        callback(null, response);
+      },
+      (error: unknown) => {
+        const { code, message } = publicError(error, log.child({ rpc: path }));
+        observed(code);
+        callback({ code, details: message });
+      },
+    );
+  };
+}
+
+function streamingHandler(
+  { path }: Method,
+  work: StreamingFunction,
+  context: HandlerContext,
+): handleServerStreamingCall<Message, Message> {
+  return (call) => {
+    const signal = streamSignal(call, context.stopping);
+    void respond(call, () => sendAll(call, work(call.request, signal), signal), {
+      path,
+      signal,
+      context,
+    });
+  };
+}
+
+function bidiHandler(
+  { path }: Method,
+  work: BidiFunction,
+  context: HandlerContext,
+): handleBidiStreamingCall<Message, Message> {
+  return (call) => {
+    const signal = cancelSignal(call);
+    const requests = incoming<Message>(call, () => undefined);
+    // No more requests are taken, those taken are answered: so a stop breaks no call in flight.
+    const onStop = (): void => requests.end();
+    context.stopping.addEventListener('abort', onStop);
+    signal.addEventListener('abort', onStop);
+    if (context.stopping.aborted) onStop();
+    const answer = (): Promise<void> => sendAll(call, work(requests, signal), signal);
+    void respond(call, answer, { path, signal, context }).finally(() =>
+      context.stopping.removeEventListener('abort', onStop),
+    );
+  };
+}
+
+interface StreamCall {
+  readonly path: string;
+  readonly signal: AbortSignal;
+  readonly context: HandlerContext;
+}
+
+async function respond(
+  call: Writable,
+  answer: () => Promise<void>,
+  about: StreamCall,
+): Promise<void> {
+  const { path, signal, context } = about;
+  const observed = context.metrics.begin(path);
+  let failure: RpcError | undefined;
+  try {
+    await answer();
+    if (signal.aborted) failure = endOf(signal);
+  } catch (error) {
+    failure = signal.aborted ? endOf(signal) : publicError(error, context.log.child({ rpc: path }));
+  }
+  observed(failure?.code ?? status.OK);
+  // grpc-js ends a stream with the status of the error that it is told of so.
+  if (failure) call.emit('error', { code: failure.code, details: failure.message });
+  else call.end();
+}
+
+function endOf(signal: AbortSignal): RpcError {
+  return signal.reason instanceof RpcError ? signal.reason : cancelled();
+}
+
+interface Cancellable {
+  once(event: 'cancelled' | 'close', listener: () => void): unknown;
+}
+
+function cancelSignal(call: Cancellable): AbortSignal {
+  const controller = new AbortController();
+  call.once('cancelled', () => controller.abort(cancelled()));
+  return controller.signal;
+}
+
+function streamSignal(call: Cancellable, stopping: AbortSignal): AbortSignal {
+  const controller = new AbortController();
+  const onStop = (): void =>
+    controller.abort(new RpcError(status.UNAVAILABLE, 'the service is stopping; call again'));
+  call.once('cancelled', () => controller.abort(cancelled()));
+  call.once('close', () => stopping.removeEventListener('abort', onStop));
+  stopping.addEventListener('abort', onStop);
+  if (stopping.aborted) onStop();
+  return controller.signal;
+}

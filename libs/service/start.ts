@@ -1,0 +1,139 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Logger } from 'pino';
+import { adminServer } from './admin-server';
+import { closers } from './closers';
+import { createLog, LOG_LEVELS } from './log';
+import type { Service } from './service';
+import {
+  readSettings,
+  unknownVariables,
+  type ConfigOf,
+  type Env,
+  type Setting,
+  type Settings,
+} from './settings';
+import { choice, duration, port, text } from './setting-parsers';
+
+/** Settings that every app has. */
+export function runtimeSettings(adminPort: number): RuntimeSettings {
+  return {
+    adminListen: {
+      variable: 'AUDITING_ADMIN_LISTEN',
+      parser: text,
+      fallback: '127.0.0.1',
+      description: 'Address that `/livez`, `/readyz` and `/metrics` listen on.',
+    },
+    adminPort: {
+      variable: 'AUDITING_ADMIN_PORT',
+      parser: port,
+      fallback: String(adminPort),
+      description: 'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.',
+    },
+    logLevel: {
+      variable: 'AUDITING_LOG_LEVEL',
+      parser: choice(...LOG_LEVELS),
+      fallback: 'info',
+      description: 'Least severe lines that are logged, as JSON on stderr.',
+    },
+    drainDelayMs: {
+      variable: 'AUDITING_DRAIN_DELAY',
+      parser: duration,
+      fallback: '0s',
+      description:
+        'How long a stopping app still serves while it says that it is not ready. 5s in a cluster, where endpoints lag.',
+    },
+  };
+}
+
+interface RuntimeSettings {
+  readonly adminListen: Setting<string>;
+  readonly adminPort: Setting<number>;
+  readonly logLevel: Setting<(typeof LOG_LEVELS)[number]>;
+  readonly drainDelayMs: Setting<number>;
+}
+
+interface AllConfig<Config> {
+  readonly runtime: ConfigOf<RuntimeSettings>;
+  readonly app: Config;
+}
+
+/** An app that runs. */
+export interface Started {
+  /** Where it listens: the ready line. `admin` is a URL. */
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly log: Logger;
+  /** Stops it: not ready, drain delay, abort, close in reverse order, admin port last. Never rejects. */
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts an app: reads the settings, sets it up, listens. If any step throws, what is open is closed again.
+ *
+ * @param log without it JSON lines go to stderr.
+ * @throws ConfigError naming every bad variable; whatever `setUp` throws.
+ */
+export async function start<Config>(
+  service: Service<Config>,
+  env: Env,
+  log?: Logger,
+): Promise<Started> {
+  const settings = { runtime: runtimeSettings(service.adminPort), app: service.settings };
+  // Both in one go, so that all bad variables are named at once.
+  const config = readSettings(settings as Settings<AllConfig<Config>>, env);
+  const logger = log ?? createLog(service.name, config.runtime.logLevel);
+  for (const warning of unknownVariables(settings, env))
+    logger.warn({ warning }, 'unknown setting');
+  return setUp(service, config, logger);
+}
+
+async function setUp<Config>(
+  service: Service<Config>,
+  config: AllConfig<Config>,
+  log: Logger,
+): Promise<Started> {
+  const { adminListen, adminPort, drainDelayMs } = config.runtime;
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const draining = new AbortController();
+  const stopping = new AbortController();
+  const opened = closers(log);
+  let ready = (): Promise<void> => Promise.reject(new Error('starting'));
+
+  const stop = async (): Promise<void> => {
+    draining.abort();
+    ready = () => Promise.reject(new Error('stopping'));
+    if (drainDelayMs > 0) await sleep(drainDelayMs);
+    stopping.abort();
+    await opened.closeAll();
+    log.info('stopped');
+  };
+
+  try {
+    const admin = await adminServer({
+      host: adminListen,
+      port: adminPort,
+      metrics,
+      ready: () => ready(),
+    });
+    opened.add('admin port', admin.close);
+    const running = await service.setUp({
+      config: config.app,
+      log,
+      metrics,
+      draining: draining.signal,
+      stopping: stopping.signal,
+      closeLater: opened.add,
+    });
+    ready = running.ready ?? (() => Promise.resolve());
+    const addresses = { ...running.addresses, admin: admin.url };
+    log.info({ addresses }, 'started');
+    let stopped: Promise<void> | undefined;
+    return { addresses, log, stop: () => (stopped ??= stop()) };
+  } catch (error) {
+    draining.abort();
+    stopping.abort();
+    await opened.closeAll();
+    throw error;
+  }
+}
