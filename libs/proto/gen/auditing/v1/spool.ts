@@ -53,6 +53,16 @@ export interface Decision {
   spoolNext: bigint;
 }
 
+/** How far the archive or the alert service has what was decided. */
+export interface DrainCursor {
+  /** Position in the journal of decisions where the consumer goes on. */
+  nextDecision: bigint;
+  /** Position of the last decision it is done with; what lies before may be trimmed. */
+  lastDecision: bigint;
+  /** Position in the spool after the part of that decision. */
+  spoolPosition: bigint;
+}
+
 /** Something the gateway could not take as it came. */
 export interface DeadLetter {
   /** SHA-256 of the bytes before the cut: the same bytes are kept once. */
@@ -415,6 +425,134 @@ export const Decision: MessageFns<Decision> = {
       ? BigInt(object.spoolPosition)
       : 0n;
     message.spoolNext = (object.spoolNext !== undefined && object.spoolNext !== null) ? BigInt(object.spoolNext) : 0n;
+    return message;
+  },
+};
+
+function createBaseDrainCursor(): DrainCursor {
+  return { nextDecision: 0n, lastDecision: 0n, spoolPosition: 0n };
+}
+
+export const DrainCursor: MessageFns<DrainCursor> = {
+  encode(message: DrainCursor, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nextDecision !== 0n) {
+      if (BigInt.asUintN(64, message.nextDecision) !== message.nextDecision) {
+        throw new globalThis.Error("value provided for field message.nextDecision of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nextDecision);
+    }
+    if (message.lastDecision !== 0n) {
+      if (BigInt.asUintN(64, message.lastDecision) !== message.lastDecision) {
+        throw new globalThis.Error("value provided for field message.lastDecision of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.lastDecision);
+    }
+    if (message.spoolPosition !== 0n) {
+      if (BigInt.asUintN(64, message.spoolPosition) !== message.spoolPosition) {
+        throw new globalThis.Error("value provided for field message.spoolPosition of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.spoolPosition);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainCursor {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainCursor();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nextDecision = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.lastDecision = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.spoolPosition = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrainCursor {
+    return {
+      nextDecision: isSet(object.nextDecision)
+        ? BigInt(object.nextDecision)
+        : isSet(object.next_decision)
+        ? BigInt(object.next_decision)
+        : 0n,
+      lastDecision: isSet(object.lastDecision)
+        ? BigInt(object.lastDecision)
+        : isSet(object.last_decision)
+        ? BigInt(object.last_decision)
+        : 0n,
+      spoolPosition: isSet(object.spoolPosition)
+        ? BigInt(object.spoolPosition)
+        : isSet(object.spool_position)
+        ? BigInt(object.spool_position)
+        : 0n,
+    };
+  },
+
+  toJSON(message: DrainCursor): unknown {
+    const obj: any = {};
+    if (message.nextDecision !== 0n) {
+      obj.nextDecision = message.nextDecision.toString();
+    }
+    if (message.lastDecision !== 0n) {
+      obj.lastDecision = message.lastDecision.toString();
+    }
+    if (message.spoolPosition !== 0n) {
+      obj.spoolPosition = message.spoolPosition.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrainCursor>): DrainCursor {
+    return DrainCursor.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainCursor>): DrainCursor {
+    const message = createBaseDrainCursor();
+    message.nextDecision = (object.nextDecision !== undefined && object.nextDecision !== null)
+      ? BigInt(object.nextDecision)
+      : 0n;
+    message.lastDecision = (object.lastDecision !== undefined && object.lastDecision !== null)
+      ? BigInt(object.lastDecision)
+      : 0n;
+    message.spoolPosition = (object.spoolPosition !== undefined && object.spoolPosition !== null)
+      ? BigInt(object.spoolPosition)
+      : 0n;
     return message;
   },
 };
