@@ -1,4 +1,15 @@
-import type { EventBatch, Source } from '@auditing/proto/event';
+import { randomBytes } from 'node:crypto';
+import { compressBlock } from '@auditing/audit-event/block';
+import type { DecodedBody } from '@auditing/audit-event/decode-body';
+import { rememberDecoded } from '@auditing/audit-event/decoded-batch';
+import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
+import type { Files } from '@auditing/journal/files';
+import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
+import { JournalFullError } from '@auditing/journal/journal-error';
+import { openJournal } from '@auditing/journal/open-journal';
+import { EventBatch, type Source } from '@auditing/proto/event';
+import { SpooledPart } from '@auditing/proto/spool';
+import { FreshParts } from './fresh-parts';
 
 /** One part of a body, durable, waiting to be drained. */
 export interface SpoolPart {
@@ -7,8 +18,9 @@ export interface SpoolPart {
   /** Position after it: the cursor once it is done with. */
   readonly next: number;
   /**
-   * Its id, received_at_us, event_count, block and slice_bytes; the rest is derived when it is drained. If the
-   * part is fresh, its decoded events are remembered (`@auditing/audit-event/decoded-batch`).
+   * Its id, received_at_us, event_count, block and slice_bytes; the rest is derived when it is drained. Within an
+   * epoch (sequence, part) rises with the position. If the part is fresh, its decoded events are remembered
+   * (`@auditing/audit-event/decoded-batch`).
    */
   readonly batch: EventBatch;
   /** Who emitted those events whose own keys do not say so. */
@@ -21,6 +33,36 @@ export interface BodyMeta {
   readonly receivedAtUs: number;
   /** SHA-256 of the whole body, by which a re-sent copy is known. */
   readonly bodyHash: Buffer;
+  /** How many events of the body are in the spool already. Default 0. */
+  readonly eventsBefore?: number;
+  /** False if more events of the body follow in another put. Default true. */
+  readonly bodyEnd?: boolean;
+}
+
+/** What the spool held of a body when it was opened. */
+export interface SpooledBody {
+  readonly bodyHash: Buffer;
+  /** How many of its events, from the first on. */
+  readonly eventCount: number;
+  /** True if those are all. */
+  readonly whole: boolean;
+}
+
+/** How a spool is opened. */
+export interface SpoolOptions {
+  readonly directory: string;
+  /** Most bytes on disk. */
+  readonly maxBytes: number;
+  /** Most bytes of memory for fresh parts. */
+  readonly memoryBytes: number;
+  /** Told of each part of a body that came lately, oldest first. */
+  readonly onSpooledBody?: (body: SpooledBody) => void;
+  /** Told of a torn tail that was cut off: nothing in it was answered with 200. */
+  readonly onRepair?: (repair: { path: string; position: number; cutBytes: number }) => void;
+  /** File operations; the real ones unless a test gives others. */
+  readonly files?: Files;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
 }
 
 /** Thrown when the spool has no room: its limit is reached or the disk is full. */
@@ -33,22 +75,217 @@ export class SpoolFailedError extends Error {
   override readonly name = 'SpoolFailedError';
 }
 
-/** Bodies answered with 200 that have not been drained, in the order in which they came. */
-export interface Spool {
-  /** 16 random hexadecimal digits, new whenever the spool is opened. */
-  readonly epoch: string;
+/**
+ * A part is ended before it passes this size, unless it is a single event: zstd gains little beyond, and what is
+ * drained must fit into memory several times.
+ */
+const PART_BYTES = 1 << 20;
+
+/** A part is ended at this many events: a flood of tiny ones must not become one huge set of columns. */
+const PART_EVENTS = 4_096;
+
+/** Bodies older than this are not looked for at start: their senders have given them up long since. */
+const RECENT_MS = 15 * 60_000;
+
+const HEAD_BYTES = 8;
+
+/**
+ * Bodies that are answered with 200 and not drained yet, in the order in which they came. What `put` resolved for
+ * survives a crash; what it rejected may be there in part, which a re-sent copy goes on from.
+ */
+export class Spool {
+  /** 16 random hexadecimal digits, new whenever the spool is opened: no batch id is ever used twice. */
+  readonly epoch = randomBytes(8).toString('hex');
+  readonly #journal: Journal;
+  readonly #fresh: FreshParts;
+  readonly #wake = new Set<() => void>();
+  #sequence = 0n;
+
+  private constructor(journal: Journal, memoryBytes: number) {
+    this.#journal = journal;
+    this.#fresh = new FreshParts(memoryBytes);
+  }
+
+  static async open(options: SpoolOptions): Promise<Spool> {
+    const { directory, maxBytes, memoryBytes, files, onRepair, onSpooledBody } = options;
+    const now = options.now ?? Date.now;
+    const journal = await openJournal({
+      directory,
+      maxBytes,
+      // When the segment was begun: tells at start which segments hold recent bodies.
+      segmentHead: () => encodeHead(now()),
+      ...(files && { files }),
+      ...(onRepair && { onRepair }),
+    });
+    if (onSpooledBody) {
+      const from = firstRecent(journal.segments(), now() - RECENT_MS) ?? journal.start;
+      for await (const { data } of journal.read(from))
+        onSpooledBody(bodyOf(SpooledPart.decode(data)));
+    }
+    return new Spool(journal, memoryBytes);
+  }
+
   /** Position of the oldest part that is still there. */
-  readonly start: number;
+  get start(): number {
+    return this.#journal.start;
+  }
+
   /** Durable end: parts at or beyond it do not exist yet. */
-  readonly end: number;
+  get end(): number {
+    return this.#journal.end;
+  }
+
   /** Bytes on disk. */
-  readonly bytes: number;
+  get bytes(): number {
+    return this.#journal.bytes;
+  }
+
+  /**
+   * Cuts events into parts of about 1 MB, writes them, resolves when all are on disk.
+   *
+   * @throws {SpoolFullError} if there is no room.
+   * @throws {SpoolFailedError} if the disk failed.
+   */
+  async put(body: Pick<DecodedBody, 'events' | 'listSource'>, meta: BodyMeta): Promise<void> {
+    const cuts = cutParts(body.events);
+    if (cuts.length === 0) return;
+    const blocks = await Promise.all(
+      cuts.map((events) => compressBlock(events.map(({ bytes }) => bytes))),
+    );
+    // From here to the append nothing waits, so that sequences rise with positions.
+    const sequence = ++this.#sequence;
+    let eventsBefore = meta.eventsBefore ?? 0;
+    const parts = cuts.map((events, part) => {
+      const batch = EventBatch.create({
+        id: { epoch: this.epoch, sequence, part, firstEvent: 0, eventCount: 0 },
+        receivedAtUs: meta.receivedAtUs,
+        eventCount: events.length,
+        block: blocks[part],
+        sliceBytes: events.map(({ bytes }) => bytes.length),
+      });
+      const spooled = SpooledPart.create({
+        batch,
+        bodyHash: meta.bodyHash,
+        partCount: cuts.length,
+        listSource: body.listSource,
+        eventsBefore,
+        bodyEnd: (meta.bodyEnd ?? true) && part === cuts.length - 1,
+      });
+      eventsBefore += events.length;
+      return { spooled, batch, events };
+    });
+    const { positions, end } = await this.#append(
+      parts.map(({ spooled }) => SpooledPart.encode(spooled).finish()),
+    );
+    parts.forEach(({ batch, events }, index) => {
+      const position = positions[index] ?? end;
+      rememberDecoded(batch, events);
+      this.#fresh.add(
+        { position, next: positions[index + 1] ?? end, batch, listSource: body.listSource },
+        batch.block?.rawBytes ?? 0,
+      );
+    });
+    for (const wake of this.#wake) wake();
+  }
+
   /**
    * Parts from a position on, strictly in order, waiting for more until `signal` aborts (then it ends without
    * error). Fresh parts come from memory, older ones from disk. Any number of readers may iterate at once.
    */
-  parts(from: number, signal: AbortSignal): AsyncIterable<SpoolPart>;
+  async *parts(from: number, signal: AbortSignal): AsyncGenerator<SpoolPart, void> {
+    let position = Math.max(this.start, Math.min(from, this.end));
+    while (!signal.aborted) {
+      const fresh = this.#fresh.at(position);
+      if (fresh) {
+        yield fresh;
+        position = fresh.next;
+        continue;
+      }
+      const end = this.end;
+      const before = position;
+      // Without the signal: a read that is cut short would look like the end.
+      for await (const record of this.#journal.read(position)) {
+        yield this.#fresh.at(record.position) ?? partOf(record);
+        position = record.next;
+        if (signal.aborted || this.#fresh.at(position)) break;
+      }
+      if (position === before) await this.#moreThan(end, signal);
+    }
+  }
+
   /** Removes what lies before `position`, as far as whole segments go. */
-  trim(position: number): Promise<void>;
-  close(): Promise<void>;
+  async trim(position: number): Promise<void> {
+    this.#fresh.dropBefore(position);
+    await this.#journal.trim(position);
+  }
+
+  /** Waits for what is being written, then closes the files. */
+  close(): Promise<void> {
+    return this.#journal.close();
+  }
+
+  async #append(
+    records: readonly Uint8Array[],
+  ): Promise<{ positions: readonly number[]; end: number }> {
+    try {
+      return await this.#journal.append(records);
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      if (cause instanceof JournalFullError) throw new SpoolFullError(`spool: ${why}`, { cause });
+      throw new SpoolFailedError(`spool: ${why}`, { cause });
+    }
+  }
+
+  /** Resolves once the durable end lies beyond `end`, or the signal aborts. */
+  async #moreThan(end: number, signal: AbortSignal): Promise<void> {
+    while (this.end <= end && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#wake.delete(wake);
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#wake.add(wake);
+        signal.addEventListener('abort', wake, { once: true });
+      });
+    }
+  }
+}
+
+function cutParts(events: readonly DecodedEvent[]): DecodedEvent[][] {
+  const parts: DecodedEvent[][] = [];
+  let bytes = 0;
+  for (const event of events) {
+    const last = parts.at(-1);
+    bytes += event.bytes.length;
+    if (last && bytes <= PART_BYTES && last.length < PART_EVENTS) last.push(event);
+    else {
+      parts.push([event]);
+      bytes = event.bytes.length;
+    }
+  }
+  return parts;
+}
+
+function partOf({ position, next, data }: JournalRecord): SpoolPart {
+  const { batch, listSource } = SpooledPart.decode(data);
+  if (!batch) throw new SpoolFailedError(`spool: the record at ${position} holds no batch`);
+  return { position, next, batch, listSource };
+}
+
+function bodyOf({ batch, bodyHash, eventsBefore, bodyEnd }: SpooledPart): SpooledBody {
+  return { bodyHash, eventCount: eventsBefore + (batch?.eventCount ?? 0), whole: bodyEnd };
+}
+
+function encodeHead(nowMs: number): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeDoubleLE(nowMs);
+  return head;
+}
+
+/** Start of the last segment that was begun before `sinceMs`: what came since lies in it and after it. */
+function firstRecent(segments: readonly Segment[], sinceMs: number): number | undefined {
+  return segments.findLast(
+    ({ head }) => head.length === HEAD_BYTES && head.readDoubleLE() < sinceMs,
+  )?.start;
 }
