@@ -3,8 +3,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-/** Left out of the bundle: a native library, and a package that reads .proto files beside itself. */
-const EXTERNAL = ['@mongodb-js/zstd', '@grpc/reflection'];
+/** Left out of the bundle: a native library. */
+const EXTERNAL = ['@mongodb-js/zstd'];
 
 const { name } = JSON.parse(await readFile('package.json', 'utf8'));
 await rm('dist', { recursive: true, force: true });

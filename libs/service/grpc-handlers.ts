@@ -16,7 +16,7 @@ import { cancelled } from './wait';
 
 /** Messages are typed where an Api is defined; here they only pass through. */
 type Message = unknown;
-type UnaryFunction = (request: Message, signal: AbortSignal) => Promise<Message>;
+type UnaryFunction = (request: Message, signal: AbortSignal) => Promise<Message> | Message;
 type StreamingFunction = (request: Message, signal: AbortSignal) => AsyncIterable<Message>;
 type BidiFunction = (
   requests: AsyncIterable<Message>,
@@ -57,7 +57,9 @@ function unaryHandler(
     const controller = new AbortController();
     const observed = metrics.begin(path);
     call.once('cancelled', () => controller.abort(cancelled()));
-    work(call.request, controller.signal).then(
+    // An implementation that throws at once is as one whose promise rejects.
+    const answer = async (): Promise<Message> => work(call.request, controller.signal);
+    answer().then(
       (response) => {
         observed(status.OK);
         callback(null, response);

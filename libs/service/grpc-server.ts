@@ -1,4 +1,4 @@
-import { Server, type UntypedHandleCall } from '@grpc/grpc-js';
+import { logVerbosity, Server, setLogVerbosity, type UntypedHandleCall } from '@grpc/grpc-js';
 import { grpcHandler, type HandlerContext } from './grpc-handlers';
 import { healthService } from './grpc-health';
 import { COMMON_OPTIONS } from './grpc-limits';
@@ -52,6 +52,8 @@ export async function serveGrpc(runtime: Runtime, options: GrpcServerOptions): P
         'set AUDITING_GRPC_TLS_CERT, AUDITING_GRPC_TLS_KEY and AUDITING_GRPC_TLS_CA, or listen on 127.0.0.1',
     );
   }
+  // grpc-js writes to the console what it also says in errors and status codes.
+  setLogVerbosity(logVerbosity.NONE);
   const server = new Server({
     ...COMMON_OPTIONS,
     'grpc.max_concurrent_streams': MAX_CONCURRENT_STREAMS,
@@ -64,7 +66,7 @@ export async function serveGrpc(runtime: Runtime, options: GrpcServerOptions): P
   const all = [
     ...options.services,
     healthService(names, runtime.draining),
-    ...reflectionServices(),
+    ...reflectionServices(names),
   ];
   const context: HandlerContext = {
     log: runtime.log,

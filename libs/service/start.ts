@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
@@ -97,6 +98,8 @@ async function setUp<Config>(
   collectDefaultMetrics({ register: metrics });
   const draining = new AbortController();
   const stopping = new AbortController();
+  // Every open stream listens to it: the usual warning of a leak at ten would be wrong.
+  setMaxListeners(0, draining.signal, stopping.signal);
   const opened = closers(log);
   let ready = (): Promise<void> => Promise.reject(new Error('starting'));
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { closers } from '../closers';
@@ -19,6 +20,7 @@ export function testRuntime(onLog?: (line: Record<string, unknown>) => void): Te
     : pino({ level: 'silent' });
   const draining = new AbortController();
   const stopping = new AbortController();
+  setMaxListeners(0, draining.signal, stopping.signal);
   const opened = closers(log);
   return {
     log,
