@@ -1,11 +1,6 @@
 /** A value out of JSON. */
 export type JsonValue =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
+  string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /**
  * The fields of an event that both senders know, by their Go-cased paths, which is how KubeSphere's rules name

@@ -1,8 +1,28 @@
-/** Bytes of an event key. */
+import * as crypto from 'node:crypto';
+
+/** Length of an event key in bytes. */
 export const KEY_BYTES = 32;
 
-/** The identity of an event: SHA-256 of its bytes as received. */
-export declare function eventKey(bytes: Buffer): Buffer;
+type HashOnce = (algorithm: string, data: Buffer, encoding: 'buffer') => Buffer;
 
-/** The keys of many events, back to back: EventBatch.keys. */
-export declare function eventKeys(slices: readonly Buffer[]): Buffer;
+/** crypto.hash makes no hash object; it is there from Node 20.12 on. */
+const { hash } = crypto as { readonly hash?: HashOnce };
+
+/** The identity of an event: SHA-256 of its bytes as received, 32 bytes. */
+export function eventKey(bytes: Buffer): Buffer {
+  return hash
+    ? hash('sha256', bytes, 'buffer')
+    : crypto.createHash('sha256').update(bytes).digest();
+}
+
+/** The keys of many events, back to back, in order: what EventBatch.keys holds. */
+export function eventKeys(slices: readonly Buffer[]): Buffer {
+  const keys = Buffer.allocUnsafe(slices.length * KEY_BYTES);
+  slices.forEach((slice, index) => eventKey(slice).copy(keys, index * KEY_BYTES));
+  return keys;
+}
+
+/** The key of one event out of EventBatch.keys; a view. */
+export function keyAt(keys: Buffer, index: number): Buffer {
+  return keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
+}

@@ -1,12 +1,62 @@
-import type { EventField } from './event-fields';
+import { EVENT_FIELDS, type EventField } from './event-fields';
 
-/** What a dotted path names: a known field and keys below it, or another top-level key and keys below it. */
+/** What a dotted path names: a known field, or another top-level key; and the keys below it. */
 export type ResolvedField =
   | { readonly field: EventField; readonly rest: readonly string[] }
   | { readonly other: string; readonly rest: readonly string[] };
 
-/** Finds the field that a path names, in any of the spellings in use. */
-export declare function resolveField(segments: readonly string[]): ResolvedField;
+const BY_FOLDED: ReadonlyMap<string, EventField> = new Map(
+  EVENT_FIELDS.map((field) => [field.toLowerCase(), field]),
+);
 
-/** The known field whose name is nearest to a mistyped one; undefined if none is near. */
-export declare function suggestField(name: string): EventField | undefined;
+/** A typo is this many changes at most, by the length of the name: one in three characters. */
+const CHARACTERS_PER_TYPO = 3;
+
+/**
+ * Finds the field that a path names, whatever its case: `ObjectRef.Resource` as the rules of KubeSphere have it,
+ * `objectRef.resource` as Kubernetes writes it, `User.Username` as the manual of KubeSphere does. Keys below a known
+ * field (in request and response objects, annotations, extras) stay as they are written.
+ */
+export function resolveField(segments: readonly string[]): ResolvedField {
+  const [first = '', second, ...rest] = segments;
+  const top = BY_FOLDED.get(first.toLowerCase());
+  if (top === undefined) return { other: first, rest: segments.slice(1) };
+  const nested = second === undefined ? undefined : BY_FOLDED.get(`${top}.${second}`.toLowerCase());
+  return nested === undefined ? { field: top, rest: segments.slice(1) } : { field: nested, rest };
+}
+
+/**
+ * The known field that a mistyped or shortened name may mean: `ObjectRef.Namespace` for `namespace` and for
+ * `ObjectRef.Namespce`. Undefined if none is near.
+ */
+export function suggestField(name: string): EventField | undefined {
+  const folded = name.toLowerCase();
+  const shortened = EVENT_FIELDS.find((field) => field.toLowerCase().endsWith(`.${folded}`));
+  if (shortened) return shortened;
+  let nearest: EventField | undefined;
+  let fewest = Math.max(1, Math.floor(folded.length / CHARACTERS_PER_TYPO)) + 1;
+  for (const field of EVENT_FIELDS) {
+    const changes = editDistance(folded, field.toLowerCase());
+    if (changes < fewest) {
+      fewest = changes;
+      nearest = field;
+    }
+  }
+  return nearest;
+}
+
+/** How many characters must be added, removed or replaced to turn one text into the other. */
+function editDistance(from: string, to: string): number {
+  let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [row, fromChar] of [...from].entries()) {
+    const current = [row + 1];
+    for (const [column, toChar] of [...to].entries()) {
+      const replaced = (previous[column] ?? 0) + (fromChar === toChar ? 0 : 1);
+      const removed = (previous[column + 1] ?? 0) + 1;
+      const added = (current[column] ?? 0) + 1;
+      current.push(Math.min(replaced, removed, added));
+    }
+    previous = current;
+  }
+  return previous.at(-1) ?? 0;
+}

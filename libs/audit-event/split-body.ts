@@ -1,4 +1,14 @@
 import type { Source } from '@auditing/proto/event';
+import { BodyError } from './body-error';
+import { type BodyItem, BodyReader } from './body-reader';
+
+export { BodyError };
+
+/**
+ * Most items of one body. The largest body that is taken (256 MiB) holds this many events of 537 bytes, which is
+ * less than the smallest real ones; without a limit 256 MiB of `{},{},…` would become a hundred million objects.
+ */
+export const MAX_ITEMS = 500_000;
 
 /** One entry of a body that is no event. */
 export interface BadItem {
@@ -14,24 +24,56 @@ export interface SplitBody {
   /** The exact bytes of each event, in order; views into the body. */
   readonly slices: Buffer[];
   readonly badItems: BadItem[];
-  /** What an event is taken for whose own keys do not say it. */
+  /**
+   * What an event is taken for whose own keys do not say it: the side of the first list's key; without a list, the
+   * case of the first event's first key.
+   */
   readonly listSource: Source;
 }
 
-/** No event can be read from a body. */
-export class BodyError extends Error {
-  override readonly name = 'BodyError';
+/**
+ * Cuts a body into its events: an EventList, `{"Items":[…]}` in any case, a bare array, one bare event, or any of
+ * these one after another with or without white space between. An object is one bare event if it has no list key
+ * and at least one top-level key of an event, in any case. An empty list, or null in its place, is no event and no
+ * error.
+ *
+ * The slices are cut by quotes and brackets; that each is valid JSON is for the caller to find out, as decodeBody
+ * does.
+ *
+ * Throws BodyError when no event can be read, and when the body as a whole is damaged: cut off, or with anything
+ * but values in it.
+ */
+export function splitBody(body: Buffer): SplitBody {
+  const reader = new BodyReader(body, 'scanner');
+  const slices: Buffer[] = [];
+  const badItems: BadItem[] = [];
+  for (const item of reader.items()) {
+    const bytes = body.subarray(item.start, item.end);
+    if (item.reason === undefined) slices.push(bytes);
+    else badItems.push(badItem(item, bytes, item.reason));
+    checkCount(slices.length + badItems.length);
+  }
+  checkAnyGood(slices.length, badItems);
+  return { slices, badItems, listSource: reader.listSource };
+}
 
-  constructor(
-    message: string,
-    /** Where, as in BadItem. */
-    readonly at: string,
-  ) {
-    super(message);
+/** Throws BodyError when a body has more items than are taken. */
+export function checkCount(count: number): void {
+  if (count > MAX_ITEMS) {
+    throw new BodyError(`more than ${MAX_ITEMS} items; send fewer in one body`, '$');
   }
 }
 
-/** Cuts a body into its events. Throws BodyError when no event can be read from it. */
-export function splitBody(_body: Buffer): SplitBody {
-  throw new Error('being written');
+/** Throws BodyError when a body holds bad items and nothing else. */
+export function checkAnyGood(goodCount: number, badItems: readonly BadItem[]): void {
+  const [first] = badItems;
+  if (goodCount > 0 || !first) return;
+  const all =
+    badItems.length === 1 ? '' : `none of ${badItems.length} items is an event; the first: `;
+  throw new BodyError(`${all}${first.reason}`, first.at);
+}
+
+/** Describes an item that is no event. */
+export function badItem(item: BodyItem, bytes: Buffer, reason: string): BadItem {
+  return { at: item.at(), bytes, reason };
 }

@@ -1,4 +1,47 @@
-import type { Strip } from '@auditing/proto/event';
+import { Strip } from '@auditing/proto/event';
+import { type Member, keyText, looseMembers, skipSpace } from './json-bytes';
 
-/** The event without its top-level request and response objects, as `strip` says; all other bytes as they are. */
-export declare function stripBodies(bytes: Buffer, strip: Strip): Buffer;
+/** The top-level keys that hold bodies, in lower case. */
+const REQUEST_KEY = 'requestobject';
+const RESPONSE_KEY = 'responseobject';
+
+/**
+ * The event without its top-level request and response objects, as `strip` says. Every other byte stays as it is, white
+ * space included. Keys are found in any case, with escapes, and as often as they are there: none is left.
+ *
+ * `bytes` must be one valid JSON object. Returns `bytes` itself where there is nothing to remove.
+ */
+export function stripBodies(bytes: Buffer, strip: Strip): Buffer {
+  const keys = keysOf(strip);
+  if (keys.length === 0) return bytes;
+  const members = looseMembers(bytes, skipSpace(bytes, 0));
+  const parts = [bytes.subarray(0, members[0]?.keyStart ?? 0)];
+  let previousEnd = -1;
+  for (const member of members) {
+    if (!keys.includes(lowerKey(bytes, member))) {
+      // What stands between two members, their comma among it, goes with the later one.
+      const start = parts.length > 1 ? previousEnd : member.keyStart;
+      parts.push(bytes.subarray(start, member.valueEnd));
+    }
+    previousEnd = member.valueEnd;
+  }
+  if (parts.length === members.length + 1) return bytes;
+  parts.push(bytes.subarray(previousEnd));
+  return Buffer.concat(parts);
+}
+
+function keysOf(strip: Strip): readonly string[] {
+  switch (strip) {
+    case Strip.RESPONSE:
+      return [RESPONSE_KEY];
+    case Strip.BODIES:
+      return [REQUEST_KEY, RESPONSE_KEY];
+    case Strip.UNSPECIFIED:
+    case Strip.UNRECOGNIZED:
+      return [];
+  }
+}
+
+function lowerKey(bytes: Buffer, member: Member): string {
+  return keyText(bytes, member.keyStart, member.keyEnd)?.toLowerCase() ?? '';
+}

@@ -1,0 +1,11 @@
+import type { JsonValue } from './event-fields';
+
+/** JSON.stringify; empty for a value nested so deep (thousands of levels) that it overflows the stack. */
+export function jsonText(value: JsonValue): string {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    if (error instanceof RangeError) return '';
+    throw error;
+  }
+}
