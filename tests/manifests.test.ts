@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parse, parseAllDocuments } from 'yaml';
+
+const ROOT = join(__dirname, '..');
+const GROUP = 'auditing.kubesphere.io';
+
+interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string };
+  readonly resources?: readonly string[];
+  readonly spec?: Readonly<Record<string, unknown>>;
+}
+
+const files = ['k8s', 'config'].flatMap((folder) =>
+  readdirSync(join(ROOT, folder), { recursive: true })
+    .map((name) => join(folder, String(name)))
+    .filter((name) => name.endsWith('.yaml')),
+);
+
+const read = (file: string): Manifest =>
+  parse(readFileSync(join(ROOT, file), 'utf8')) as Manifest;
+
+test.each(files)('%s is one well-formed manifest', (file) => {
+  const documents = parseAllDocuments(readFileSync(join(ROOT, file), 'utf8'));
+  expect(documents.flatMap(({ errors, warnings }) => [...errors, ...warnings])).toEqual([]);
+  expect(documents).toHaveLength(1);
+  expect(read(file)).toMatchObject({
+    apiVersion: expect.any(String) as string,
+    kind: expect.any(String) as string,
+  });
+});
+
+test.each(files.filter((file) => file.endsWith('kustomization.yaml')))(
+  '%s names only what is there',
+  (file) => {
+    for (const resource of read(file).resources ?? [])
+      expect(readdirSync(dirname(join(ROOT, dirname(file), resource))).length).toBeGreaterThan(0);
+  },
+);
+
+test('a cluster gets the same rules as a laptop', () => {
+  for (const name of ['archiving-rule.yaml', 'alerting-rule.yaml'])
+    expect(read(`k8s/base/rules/${name}`)).toEqual(read(`config/rules/${name}`));
+});
+
+test('a cluster keeps the documented defaults, a laptop keeps all there is', () => {
+  expect(read('k8s/base/webhook.yaml').spec).toMatchObject({
+    auditLevel: 'Metadata',
+    k8sAuditingEnabled: false,
+  });
+  expect(read('config/webhook.yaml').spec).toMatchObject({
+    auditLevel: 'RequestResponse',
+    k8sAuditingEnabled: true,
+  });
+});
+
+test('every resource is of a kind that a definition describes, with fields that it names', () => {
+  for (const file of files.filter((name) => read(name).apiVersion.startsWith(GROUP))) {
+    const { kind, spec = {} } = read(file);
+    const definition = read(`k8s/crds/${kind.toLowerCase()}s.yaml`) as unknown as Definition;
+    expect(definition.spec).toMatchObject({ group: GROUP, names: { kind } });
+    const [version] = definition.spec.versions;
+    const known = version?.schema.openAPIV3Schema.properties.spec.properties ?? {};
+    expect(Object.keys(known)).toEqual(expect.arrayContaining(Object.keys(spec)));
+  }
+});
+
+interface Definition {
+  readonly spec: {
+    readonly versions: readonly {
+      readonly schema: {
+        readonly openAPIV3Schema: {
+          readonly properties: { readonly spec: { readonly properties: object } };
+        };
+      };
+    }[];
+  };
+}
