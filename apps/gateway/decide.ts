@@ -1,0 +1,189 @@
+import { status } from '@grpc/grpc-js';
+import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
+import { Level, Strip, type BatchId, type RuleName, type Verdicts } from '@auditing/proto/event';
+import {
+  WebhookSettings,
+  type EvaluateRequest,
+  type EvaluateResponse,
+  type RuleSet,
+} from '@auditing/proto/rule';
+import type { Decision } from '@auditing/proto/spool';
+import { RpcError } from '@auditing/service/rpc-error';
+import { bisect, type EventRange } from './bisect';
+import { readEvents, type Burial } from './burial';
+import { evaluateWhole, type EventsToDecide, type MakeEvaluateRequest } from './evaluate-request';
+import { admit } from './level-filter';
+import type { Peer } from './peer';
+import type { SettingsWatch } from './settings-watch';
+import type { SpoolPart } from './spool';
+
+/** After so many answers that fields are missing, events are sent whole: replicas disagree, or sets change fast. */
+const REFRESHES_MAX = 3;
+
+/** What the documentation promises where the Webhook resource is missing. */
+const DEFAULT_SETTINGS = WebhookSettings.create({ auditLevel: Level.METADATA });
+
+/** What deciding needs. */
+export interface Decider {
+  readonly settings: Pick<SettingsWatch, 'inForce' | 'refresh'>;
+  readonly rule: Peer;
+  readonly evaluate: (request: EvaluateRequest, signal: AbortSignal) => Promise<EvaluateResponse>;
+  readonly makeRequest: MakeEvaluateRequest;
+  readonly burial: Burial;
+}
+
+/** An event that takes part in deciding. */
+interface Admitted {
+  /** Its place in the part. */
+  readonly index: number;
+  readonly strip: Strip;
+  /** As rules see it. */
+  readonly event: DecodedEvent;
+}
+
+/**
+ * Decides one part: settings of the Webhook resource, then rules. Waits for settings and for the rule service as long
+ * as it takes; what cannot be decided is buried. Nothing here is durable but burials: the caller writes the decision.
+ */
+export async function decide(
+  part: SpoolPart,
+  decider: Decider,
+  signal: AbortSignal,
+): Promise<Decision> {
+  const ruleSet = await decider.settings.inForce(signal);
+  const events = await readEvents(part, decider.burial);
+  if (!events)
+    return decision(part, { verdicts: noVerdicts(ruleSet), deadCount: part.batch.eventCount });
+  const admitted = admittedEvents(events, ruleSet);
+  let deadCount = 0;
+  const answers = await bisect(
+    { first: 0, count: admitted.length },
+    {
+      attempt: async (range) =>
+        range.count === 0
+          ? noVerdicts(ruleSet)
+          : evaluateRange({ part, admitted, range }, decider, signal),
+      async bury(index, cause) {
+        deadCount += 1;
+        const received = events[admitted[index]?.index ?? -1];
+        if (received) await decider.burial.buryEvent(part, received, { service: 'rule', cause });
+      },
+    },
+  );
+  return decision(part, {
+    verdicts: merge(answers, noVerdicts(ruleSet)),
+    disabledCount: events.length - admitted.length,
+    deadCount,
+  });
+}
+
+function admittedEvents(events: readonly DecodedEvent[], ruleSet: RuleSet): Admitted[] {
+  const settings = ruleSet.settings ?? DEFAULT_SETTINGS;
+  return events.flatMap((received, index) => {
+    const admission = admit(received.source, settings);
+    if (!admission.kept) return [];
+    const event = received.stripped(admission.strip);
+    // An event without bodies is as it came, whatever the level.
+    const strip = event.bytes === received.bytes ? Strip.UNSPECIFIED : admission.strip;
+    return [{ index, strip, event }];
+  });
+}
+
+/** Some of the events of a part. */
+interface RangeToDecide {
+  readonly part: SpoolPart;
+  readonly admitted: readonly Admitted[];
+  readonly range: EventRange;
+}
+
+async function evaluateRange(
+  { part, admitted, range }: RangeToDecide,
+  decider: Decider,
+  signal: AbortSignal,
+): Promise<Verdicts> {
+  const chosen = admitted.slice(range.first, range.first + range.count);
+  const toDecide: EventsToDecide = {
+    id: idOf(part),
+    receivedAtUs: part.batch.receivedAtUs,
+    events: chosen.map(({ event }) => event),
+  };
+  let refreshCount = 0;
+  const ask = async (): Promise<Verdicts> => {
+    const request =
+      refreshCount < REFRESHES_MAX
+        ? decider.makeRequest(toDecide, await decider.settings.inForce(signal))
+        : evaluateWhole(toDecide);
+    try {
+      const { verdicts } = await decider.evaluate(request, signal);
+      return placed(verdicts, chosen);
+    } catch (error) {
+      if (!(error instanceof RpcError) || error.code !== status.FAILED_PRECONDITION) throw error;
+      refreshCount += 1;
+      if (refreshCount > REFRESHES_MAX) throw error;
+      await decider.settings.refresh(signal);
+      return ask();
+    }
+  };
+  return decider.rule.call(ask, signal);
+}
+
+/** The answer of the rule service, with each event's place in the part and what was stripped of it. */
+function placed(verdicts: Verdicts | undefined, chosen: readonly Admitted[]): Verdicts {
+  if (!verdicts) throw new RpcError(status.INTERNAL, 'the rule service answered without verdicts');
+  return {
+    ...verdicts,
+    verdicts: verdicts.verdicts.map((verdict) => {
+      const { event } = verdict;
+      const admitted = chosen[event];
+      if (admitted) return { ...verdict, event: admitted.index, strip: admitted.strip };
+      throw new RpcError(
+        status.INTERNAL,
+        `the rule service was asked about ${chosen.length} events and speaks of number ${event}`,
+      );
+    }),
+  };
+}
+
+/** The verdicts of several ranges as those of one part. */
+function merge(answers: readonly Verdicts[], none: Verdicts): Verdicts {
+  const [first, ...others] = answers;
+  if (!first) return none;
+  return others.reduce((all, one) => {
+    const offset = all.rules.length;
+    const moved = one.verdicts.map((verdict) => ({
+      ...verdict,
+      findings: verdict.findings.map((finding) => ({ ...finding, rule: finding.rule + offset })),
+    }));
+    const rules: RuleName[] = [...all.rules, ...one.rules];
+    return {
+      ruleSetVersion: one.ruleSetVersion,
+      rules,
+      verdicts: [...all.verdicts, ...moved],
+      ignoredCount: all.ignoredCount + one.ignoredCount,
+    };
+  }, first);
+}
+
+function noVerdicts({ version }: RuleSet): Verdicts {
+  return { ruleSetVersion: version, rules: [], verdicts: [], ignoredCount: 0 };
+}
+
+function decision(
+  part: SpoolPart,
+  outcome: Pick<Decision, 'verdicts'> & Partial<Decision>,
+): Decision {
+  return {
+    disabledCount: 0,
+    deadCount: 0,
+    ...outcome,
+    id: idOf(part),
+    spoolPosition: BigInt(part.position),
+    spoolNext: BigInt(part.next),
+  };
+}
+
+function idOf(part: SpoolPart): BatchId {
+  const { id } = part.batch;
+  if (!id) throw new Error(`the part at ${part.position} of the spool has no id`);
+  return id;
+}
