@@ -1,0 +1,160 @@
+import type { ConfigOf } from '@auditing/service/settings';
+import {
+  bytes,
+  choice,
+  duration,
+  integer,
+  optional,
+  path,
+  port,
+  secret,
+  text,
+  type Parser,
+} from '@auditing/service/setting-parsers';
+
+/** Host names and addresses, separated by commas. */
+const hosts: Parser<readonly string[]> = {
+  expected: 'host names or addresses separated by commas',
+  unit: 'list',
+  parse(value) {
+    const names = value.split(',').map((name) => name.trim());
+    const all = names.filter((name) => name !== '');
+    if (!all.every((name) => /^[A-Za-z0-9.:*_-]+$/.test(name))) throw new TypeError();
+    return all;
+  },
+};
+
+/** A size that leaves room to work: below it not even one event of the largest usual size could be handled. */
+const memoryBytes: Parser<number> = {
+  ...bytes,
+  expected: 'a size of at least 64MiB, such as 512MiB',
+  parse(value) {
+    const size = bytes.parse(value);
+    if (size < 64 * 2 ** 20) throw new TypeError();
+    return size;
+  },
+};
+
+/** Settings of the port that audit bodies are posted to. */
+export const WEBHOOK_SETTINGS = {
+  host: {
+    variable: 'AUDITING_WEBHOOK_HOST',
+    parser: optional(text),
+    fallback: '',
+    description: 'Address that the webhook listens on; empty: every address of the machine.',
+  },
+  port: {
+    variable: 'AUDITING_WEBHOOK_PORT',
+    parser: port,
+    fallback: '6443',
+    description:
+      'Port of `POST /audit/webhook/event`, `/readiness` and `/liveness`; 0 picks a free one.',
+  },
+  tls: {
+    variable: 'AUDITING_WEBHOOK_TLS',
+    parser: choice('self-signed', 'files', 'off'),
+    fallback: 'self-signed',
+    description:
+      'Where the certificate comes from: made at first start and kept under the data folder, read from files, or no TLS.',
+  },
+  tlsHosts: {
+    variable: 'AUDITING_WEBHOOK_TLS_HOSTS',
+    parser: hosts,
+    fallback: '',
+    description:
+      'Names and addresses, separated by commas, that a self-signed certificate is valid for beside localhost and the host name.',
+  },
+  tlsCert: {
+    variable: 'AUDITING_WEBHOOK_TLS_CERT',
+    parser: path,
+    fallback: '/etc/kube/auditing/tls.crt',
+    description: 'Certificate chain, PEM, for TLS `files`; read again within a second of a change.',
+  },
+  tlsKey: {
+    variable: 'AUDITING_WEBHOOK_TLS_KEY',
+    parser: path,
+    fallback: '/etc/kube/auditing/tls.key',
+    description: 'Its private key, PEM.',
+  },
+  clientCa: {
+    variable: 'AUDITING_WEBHOOK_CLIENT_CA',
+    parser: optional(path),
+    fallback: '',
+    description:
+      'CA certificates, PEM: senders must show a client certificate signed by one of them. Empty: none is asked for.',
+  },
+  token: {
+    variable: 'AUDITING_WEBHOOK_TOKEN',
+    parser: optional(secret),
+    fallback: '',
+    description:
+      'Senders must send `Authorization: Bearer` with this token. Empty: none is asked for.',
+  },
+  maxConnections: {
+    variable: 'AUDITING_WEBHOOK_MAX_CONNECTIONS',
+    parser: integer(1, 1_000_000),
+    fallback: '2000',
+    description: 'Most connections at a time; more are closed at once.',
+  },
+  bodyTimeoutMs: {
+    variable: 'AUDITING_WEBHOOK_BODY_TIMEOUT',
+    parser: duration,
+    fallback: '30s',
+    description:
+      'How long a sender may take to send a body; ten times as long for one over 16 MiB. kube-apiserver itself gives up after 30 s.',
+  },
+} as const;
+
+/** Settings of what is kept until it is delivered. */
+export const RECEIVE_SETTINGS = {
+  dataDir: {
+    variable: 'AUDITING_DATA_DIR',
+    parser: path,
+    fallback: './data',
+    description: 'Folder of everything that must survive a restart; this app uses `gateway` in it.',
+  },
+  bodyMaxBytes: {
+    variable: 'AUDITING_BODY_MAX_BYTES',
+    parser: bytes,
+    fallback: '256MiB',
+    description: 'Largest body that is taken, unpacked; a larger one is answered 413.',
+  },
+  memoryMaxBytes: {
+    variable: 'AUDITING_MEMORY_MAX_BYTES',
+    parser: memoryBytes,
+    fallback: '512MiB',
+    description:
+      'Memory for events on their way: three eighths for bodies in flight, one eighth for what was spooled last.',
+  },
+  spoolMaxBytes: {
+    variable: 'AUDITING_SPOOL_MAX_BYTES',
+    parser: bytes,
+    fallback: '10GiB',
+    description:
+      'Most bytes of the spool, and never more than 80 % of the disk; when it is full, bodies are answered 503.',
+  },
+  deadLettersMaxBytes: {
+    variable: 'AUDITING_DEAD_LETTERS_MAX_BYTES',
+    parser: bytes,
+    fallback: '256MiB',
+    description:
+      'Most bytes of dead letters; the oldest make room. One letter keeps an eighth at most.',
+  },
+  deadLettersMaxCount: {
+    variable: 'AUDITING_DEAD_LETTERS_MAX_COUNT',
+    parser: integer(1, 10_000_000),
+    fallback: '10000',
+    description: 'Most dead letters; the oldest make room.',
+  },
+} as const;
+
+export type WebhookConfig = ConfigOf<typeof WEBHOOK_SETTINGS>;
+export type ReceiveConfig = ConfigOf<typeof RECEIVE_SETTINGS>;
+
+/** Every setting of the gateway. */
+export const SETTINGS = {
+  webhook: WEBHOOK_SETTINGS,
+  receive: RECEIVE_SETTINGS,
+} as const;
+
+export type GatewayConfig = ConfigOf<typeof SETTINGS>;
