@@ -85,7 +85,7 @@ function serviceConfig(definition: ServiceDefinition): ServiceConfig {
         },
       },
     ],
-  } as unknown as ServiceConfig;
+  };
 }
 
 interface Caller {
@@ -191,7 +191,7 @@ async function* receive(
   try {
     yield* messages;
   } catch (error) {
-    throw rpcError(error, target);
+    throw error instanceof Error ? rpcError(error, target) : error;
   } finally {
     signal.removeEventListener('abort', cancel);
   }
@@ -200,13 +200,13 @@ async function* receive(
 /** Codes that gRPC itself makes up, with a text that does not say who was called. */
 const OWN_CODES: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_EXCEEDED]);
 
-function rpcError(error: unknown, target: string): unknown {
+function rpcError(error: Error, target: string): Error {
   if (!isServiceError(error)) return error;
   if (error.code === status.CANCELLED) return cancelled();
   const text = OWN_CODES.has(error.code) ? `${target}: ${error.details}` : error.details;
   return new RpcError(error.code, text, { cause: error });
 }
 
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && 'code' in error && 'details' in error && 'metadata' in error;
+function isServiceError(error: Error): error is ServiceError {
+  return 'code' in error && 'details' in error && 'metadata' in error;
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   status,
   type handleBidiStreamingCall,
@@ -16,7 +17,7 @@ import { cancelled } from './wait';
 
 /** Messages are typed where an Api is defined; here they only pass through. */
 type Message = unknown;
-type UnaryFunction = (request: Message, signal: AbortSignal) => Promise<Message> | Message;
+type UnaryFunction = (request: Message, signal: AbortSignal) => Promise<Message>;
 type StreamingFunction = (request: Message, signal: AbortSignal) => AsyncIterable<Message>;
 type BidiFunction = (
   requests: AsyncIterable<Message>,
@@ -58,8 +59,10 @@ function unaryHandler(
     const observed = metrics.begin(path);
     call.once('cancelled', () => controller.abort(cancelled()));
     // An implementation that throws at once is as one whose promise rejects.
-    const answer = async (): Promise<Message> => work(call.request, controller.signal);
-    answer().then(
+    const begun = new Promise<Message>((resolve) => {
+      resolve(work(call.request, controller.signal));
+    });
+    begun.then(
       (response) => {
         observed(status.OK);
         callback(null, response);
@@ -144,6 +147,8 @@ interface Cancellable {
 
 function cancelSignal(call: Cancellable): AbortSignal {
   const controller = new AbortController();
+  // All calls of one stream share it.
+  setMaxListeners(0, controller.signal);
   call.once('cancelled', () => controller.abort(cancelled()));
   return controller.signal;
 }

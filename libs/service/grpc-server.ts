@@ -18,8 +18,8 @@ export const GRPC_CONNECTION_AGE_SETTING = {
     'After this time the server asks a client to connect anew. Clients look up addresses only then, so it is also how long a new replica can wait for calls. 0: never.',
 } as const;
 
-/** Long enough for calls in flight of a connection that is being replaced. */
-const CONNECTION_GRACE_MS = 10_000;
+/** For what is open on a connection that is being replaced: twice the age at which clients renew their streams. */
+const CONNECTION_GRACE_MS = 120_000;
 /** How long a stopping server waits for calls in flight; less than the stop deadline of run.ts. */
 const STOP_GRACE_MS = 10_000;
 /** Probes and tools open a handful of calls, the gateway three streams; more is a client gone wild. */

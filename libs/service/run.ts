@@ -22,17 +22,19 @@ export async function run<Config>(service: Service<Config>): Promise<void> {
     else createLog(service.name, 'fatal').fatal({ err: error }, 'start failed');
     process.exit(1);
   }
+  let signalCount = 0;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    signalCount += 1;
+    if (signalCount > 1) process.exit(1);
+    stop(started, signal);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
   process.stdout.write(`ready ${JSON.stringify(started.addresses)}\n`);
-  process.once('SIGTERM', (signal) => onSignal(started, signal));
-  process.once('SIGINT', (signal) => onSignal(started, signal));
 }
 
-function onSignal(started: Started, signal: NodeJS.Signals): void {
+function stop(started: Started, signal: NodeJS.Signals): void {
   started.log.info({ signal }, 'signal');
-  for (const again of ['SIGTERM', 'SIGINT'] as const) {
-    process.removeAllListeners(again);
-    process.once(again, () => process.exit(1));
-  }
   setTimeout(() => {
     started.log.fatal({ deadlineMs: STOP_DEADLINE_MS }, 'stop did not finish in time');
     process.exit(1);

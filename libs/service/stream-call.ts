@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { publicError } from './public-error';
 import { queue, type Queue } from './queue';
 import { backoffMs, DEFAULT_BACKOFF } from './retry';
 import { RpcError } from './rpc-error';
+import { semaphore } from './semaphore';
 import { cancelled, wait } from './wait';
 
 /** Messages of a stream name their call. */
@@ -29,6 +31,8 @@ export interface StreamCallOptions {
   readonly window: number;
   /** From the call to its answer, waiting included, in milliseconds. */
   readonly deadlineMs: number;
+  /** The stream is replaced by a new one when it is older; without it a minute. */
+  readonly renewAfterMs?: number;
 }
 
 /** Single calls over one long-lived stream. */
@@ -49,73 +53,47 @@ interface Pending<Res> {
   readonly reject: (error: unknown) => void;
 }
 
-/** One open stream. */
+/** One stream and the calls on it. */
 interface OpenedStream<Req, Res> {
   readonly requests: Queue<Req>;
   readonly pending: Map<number, Pending<Res>>;
+  readonly openedAt: number;
+  isAnswered: boolean;
+  /** Why it is over. */
+  failure: RpcError | undefined;
 }
 
 /**
- * Turns a bidi method whose messages carry `call` and `error` into a function. The stream is opened by the first call, and
- * again, after a back-off, by the next call after it broke. One stream costs a third to a sixth of the CPU of unary calls.
+ * Turns a bidi method whose messages carry `call` and `error` into a function. The stream is opened by the first call,
+ * and again, after a back-off, by the next call after it broke. It costs a third to a sixth of the CPU of unary calls.
  */
 export function streamCalls<Req extends CallRequest, Res extends CallResponse>(
   open: OpenStream<Req, Res>,
   options: StreamCallOptions,
 ): StreamCalls<Req, Res> {
   const closing = new AbortController();
+  setMaxListeners(0, closing.signal);
   const turns = semaphore(options.window);
-  let stream: OpenedStream<Req, Res> | undefined;
-  let breakCount = 0;
-  let mayOpenAt = 0;
+  const streams = reopening<Req, Res>(
+    (requests) => open(requests, closing.signal),
+    options.renewAfterMs,
+  );
   let lastCall = 0;
 
-  const follow = async (opened: OpenedStream<Req, Res>): Promise<void> => {
-    let failure: unknown = new RpcError(status.UNAVAILABLE, 'the stream ended; send again');
-    try {
-      for await (const response of open(opened.requests, closing.signal)) {
-        breakCount = 0;
-        opened.pending.get(response.call)?.resolve(response);
-      }
-    } catch (error) {
-      failure =
-        error instanceof RpcError
-          ? error
-          : new RpcError(status.UNAVAILABLE, 'the stream broke', { cause: error });
-    }
-    if (stream === opened) stream = undefined;
-    breakCount += 1;
-    mayOpenAt = Date.now() + backoffMs(breakCount, DEFAULT_BACKOFF);
-    opened.requests.end();
-    for (const { reject } of opened.pending.values()) reject(failure);
-  };
-
-  const opened = async (signal: AbortSignal): Promise<OpenedStream<Req, Res>> => {
-    for (
-      let left = mayOpenAt - Date.now();
-      stream === undefined && left > 0;
-      left = mayOpenAt - Date.now()
-    ) {
-      await wait(left, signal);
-    }
-    if (stream !== undefined) return stream;
-    stream = { requests: queue<Req>(), pending: new Map() };
-    void follow(stream);
-    return stream;
-  };
-
   const exchange = async (request: Req, signal: AbortSignal): Promise<Res> => {
-    const { requests, pending } = await opened(signal);
-    lastCall = (lastCall % 0xffff_ffff) + 1;
+    const stream = await streams.current(signal);
+    if (stream.failure) throw stream.failure;
+    lastCall = (lastCall % MAX_CALL) + 1;
     const call = lastCall;
     try {
       return await new Promise<Res>((resolve, reject) => {
-        pending.set(call, { resolve, reject });
-        whenAborted(signal, () => reject(signal.reason));
-        requests.push({ ...request, call });
+        stream.pending.set(call, { resolve, reject });
+        // The signal lives no longer than this call, so its listener needs no removal.
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+        stream.requests.push({ ...request, call });
       });
     } finally {
-      pending.delete(call);
+      stream.pending.delete(call);
     }
   };
 
@@ -124,13 +102,9 @@ export function streamCalls<Req extends CallRequest, Res extends CallResponse>(
       const limits = limit(options.deadlineMs, [signal, closing.signal]);
       try {
         await turns.take(limits.signal);
-        try {
-          const response = await exchange(request, limits.signal);
-          if (response.error) throw new RpcError(response.error.code, response.error.message);
-          return response;
-        } finally {
-          turns.give();
-        }
+        const response = await exchange(request, limits.signal).finally(turns.give);
+        if (response.error) throw rpcErrorOf(response.error);
+        return response;
       } catch (error) {
         throw limits.signal.aborted ? limits.signal.reason : error;
       } finally {
@@ -139,9 +113,92 @@ export function streamCalls<Req extends CallRequest, Res extends CallResponse>(
     },
     close() {
       closing.abort();
-      stream?.requests.end();
+      streams.end();
     },
   };
+}
+
+function rpcErrorOf({ code, message }: { code: number; message: string }): RpcError {
+  return new RpcError(code in status ? code : status.UNKNOWN, message);
+}
+
+/** `call` is a uint32; 0 stands for none. */
+const MAX_CALL = 0xffff_ffff;
+
+/**
+ * A stream is renewed so often, without breaking a call: new calls take a new stream, the old one ends when its calls are
+ * answered. So a server that replaces its connections (CONNECTION_GRACE_MS in grpc-server.ts) never cuts one off.
+ */
+const RENEW_AFTER_MS = 60_000;
+
+/** Keeps one stream open for whoever needs it. */
+function reopening<Req, Res extends CallResponse>(
+  open: (requests: AsyncIterable<Req>) => AsyncIterable<Res>,
+  renewAfterMs = RENEW_AFTER_MS,
+): {
+  readonly current: (signal: AbortSignal) => Promise<OpenedStream<Req, Res>>;
+  readonly end: () => void;
+} {
+  let stream: OpenedStream<Req, Res> | undefined;
+  let breakCount = 0;
+  let mayOpenAt = 0;
+
+  const onOver = (ended: OpenedStream<Req, Res>): void => {
+    if (stream !== ended) return;
+    stream = undefined;
+    breakCount = ended.isAnswered ? 1 : breakCount + 1;
+    mayOpenAt = Date.now() + backoffMs(breakCount, DEFAULT_BACKOFF);
+  };
+
+  return {
+    async current(signal) {
+      while (stream === undefined && Date.now() < mayOpenAt)
+        await wait(mayOpenAt - Date.now(), signal);
+      if (stream !== undefined && Date.now() - stream.openedAt > renewAfterMs) {
+        stream.requests.end();
+        stream = undefined;
+      }
+      if (stream === undefined) {
+        stream = newStream();
+        void follow(stream, open).then(onOver);
+      }
+      return stream;
+    },
+    end: () => stream?.requests.end(),
+  };
+}
+
+function newStream<Req, Res>(): OpenedStream<Req, Res> {
+  return {
+    requests: queue(),
+    pending: new Map(),
+    openedAt: Date.now(),
+    isAnswered: false,
+    failure: undefined,
+  };
+}
+
+/** Hands out answers until the stream is over, then the reason to all that is left; gives the stream back. */
+async function follow<Req, Res extends CallResponse>(
+  stream: OpenedStream<Req, Res>,
+  open: (requests: AsyncIterable<Req>) => AsyncIterable<Res>,
+): Promise<OpenedStream<Req, Res>> {
+  const { requests, pending } = stream;
+  let failure = new RpcError(status.UNAVAILABLE, 'the other side ended the stream; send again');
+  try {
+    for await (const response of open(requests)) {
+      stream.isAnswered = true;
+      pending.get(response.call)?.resolve(response);
+    }
+  } catch (error) {
+    if (error instanceof RpcError) failure = error;
+    else
+      failure = new RpcError(status.UNAVAILABLE, 'the stream broke; send again', { cause: error });
+  }
+  stream.failure = failure;
+  requests.end();
+  for (const { reject } of pending.values()) reject(failure);
+  return stream;
 }
 
 /** Aborts with DEADLINE_EXCEEDED after a while, or with CANCELLED with the first of other signals. */
@@ -167,43 +224,6 @@ function limit(
       for (const signal of signals) signal.removeEventListener('abort', onAbort);
     },
   };
-}
-
-/** At most so many at once, first come first served. */
-function semaphore(size: number): {
-  readonly take: (signal: AbortSignal) => Promise<void>;
-  readonly give: () => void;
-} {
-  let free = size;
-  const waiting: (() => void)[] = [];
-  return {
-    async take(signal) {
-      if (signal.aborted) throw signal.reason;
-      if (free > 0) {
-        free -= 1;
-        return;
-      }
-      await new Promise<void>((resolve, reject) => {
-        waiting.push(resolve);
-        whenAborted(signal, () => {
-          const index = waiting.indexOf(resolve);
-          if (index >= 0) waiting.splice(index, 1);
-          reject(signal.reason);
-        });
-      });
-    },
-    give() {
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    },
-  };
-}
-
-/** Signals here live no longer than one call, so their listeners need no removal. */
-function whenAborted(signal: AbortSignal, action: () => void): void {
-  if (signal.aborted) action();
-  else signal.addEventListener('abort', action, { once: true });
 }
 
 /** How requests of a stream are answered. */
