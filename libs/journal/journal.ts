@@ -86,5 +86,9 @@ export interface JournalOptions {
    */
   readonly segmentHead?: (previous: Segment | undefined) => Uint8Array;
   /** Called when opening found a torn or damaged tail and cut it off: how many bytes, and where. */
-  readonly onRepair?: (repair: { readonly path: string; readonly position: number; readonly cutBytes: number }) => void;
+  readonly onRepair?: (repair: {
+    readonly path: string;
+    readonly position: number;
+    readonly cutBytes: number;
+  }) => void;
 }

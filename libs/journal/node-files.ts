@@ -1,4 +1,92 @@
-import type { Files } from './files';
+import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Files, OpenFile, OpenMode } from './files';
+
+/** `create` empties what is there: only files under a temporary name are made so. */
+const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'w+' };
+
+/** Audit logs tell who did what: only the user that runs the service may read them. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
 
 /** The files of this machine. */
-export declare const nodeFiles: Files;
+export const nodeFiles: Files = {
+  open: async (path, mode) => openedFile(await open(path, FLAGS[mode], FILE_MODE)),
+  rename,
+  unlink,
+  makeDirectory,
+  list: (path) => readdir(path),
+  syncDirectory,
+};
+
+function openedFile(handle: FileHandle): OpenFile {
+  let closing: Promise<void> | undefined;
+  return {
+    size: async () => (await handle.stat()).size,
+    read: (position, length) => readFully(handle, position, length),
+    write: (position, chunks) => writeFully(handle, position, chunks),
+    truncate: (size) => handle.truncate(size),
+    syncData: () => handle.datasync(),
+    sync: () => handle.sync(),
+    close: () => (closing ??= handle.close()),
+  };
+}
+
+async function readFully(handle: FileHandle, position: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(buffer, filled, length - filled, position + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+/** The kernel may take a part only: when the disk fills, or beyond 2 GiB. The rest is then tried again. */
+async function writeFully(
+  handle: FileHandle,
+  position: number,
+  chunks: readonly Uint8Array[],
+): Promise<void> {
+  let rest = chunks.filter((chunk) => chunk.length > 0);
+  let at = position;
+  while (rest.length > 0) {
+    const { bytesWritten } = await handle.writev(rest, at);
+    at += bytesWritten;
+    rest = without(rest, bytesWritten);
+  }
+}
+
+function without(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  let left = bytes;
+  return chunks.flatMap((chunk) => {
+    const cut = Math.min(left, chunk.length);
+    left -= cut;
+    return cut === chunk.length ? [] : [chunk.subarray(cut)];
+  });
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT') throw error;
+    await makeDirectory(dirname(path));
+    await makeDirectory(path);
+    return;
+  }
+  await syncDirectory(dirname(path));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,104 @@
+import type { Files, OpenFile } from './files';
+import { FrameReader } from './frame-reader';
+import type { Frame } from './frame-reader';
+import { JournalCorruptError } from './journal-error';
+import type { JournalRecord } from './journal';
+import { endOf, startOf } from './segment';
+import type { OpenSegment } from './segment';
+
+/** The segment that a position lies in; the oldest one for a position that was trimmed. */
+export function segmentAt(
+  segments: readonly OpenSegment[],
+  position: number,
+): OpenSegment | undefined {
+  return segments.findLast((segment) => segment.start <= position) ?? segments[0];
+}
+
+/** What to throw for a record that is not whole: with the place where reading can go on. */
+export async function corruptError(
+  segment: OpenSegment,
+  damage: Extract<Frame, { kind: 'damaged' }>,
+  reader: FrameReader | undefined,
+): Promise<JournalCorruptError> {
+  const { position, reason } = damage;
+  const later = await reader?.find(position + 1, segment.end);
+  return new JournalCorruptError(
+    `journal: ${segment.path} holds no whole record at ${position - segment.start} (position ${position}): ${reason}`,
+    { position, next: later?.position ?? segment.end },
+  );
+}
+
+function beyondEnd(position: number, end: number): JournalCorruptError {
+  return new JournalCorruptError(
+    `journal: position ${position} lies after the end ${end}: the journal was replaced, or lost records`,
+    { position, next: end },
+  );
+}
+
+/** Reads record after record, and keeps its place at the end until there is more. */
+export class JournalWalk {
+  readonly #segments: readonly OpenSegment[];
+  readonly #files: Files;
+  #position: number;
+  #segment: OpenSegment | undefined;
+  #file: OpenFile | undefined;
+  #reader: FrameReader | undefined;
+
+  constructor(segments: readonly OpenSegment[], files: Files, from: number) {
+    this.#segments = segments;
+    this.#files = files;
+    this.#position = from;
+  }
+
+  /** The next record; undefined at the end of what is durable. */
+  async next(): Promise<JournalRecord | undefined> {
+    while (await this.#enterSegment()) {
+      const segment = this.#segment;
+      if (!segment) return undefined;
+      const position = this.#position;
+      const reason = 'the header of the file is damaged';
+      const frame: Frame = (await this.#reader?.read(position, segment.end)) ?? {
+        kind: 'damaged',
+        position,
+        reason,
+      };
+      if (frame.kind === 'damaged') throw await corruptError(segment, frame, this.#reader);
+      this.#position = frame.next;
+      return { position, next: frame.next, data: frame.data };
+    }
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.#file?.close();
+    this.#file = this.#reader = this.#segment = undefined;
+  }
+
+  /** Moves to the segment of the next record; false if there is no more record. */
+  async #enterSegment(): Promise<boolean> {
+    for (;;) {
+      if (this.#segment && this.#position < this.#segment.end) return true;
+      const end = endOf(this.#segments);
+      if (this.#position > end) throw beyondEnd(this.#position, end);
+      const segment = segmentAt(this.#segments, this.#position);
+      if (this.#position === end || !segment) return false;
+      if (!(await this.#open(segment))) continue;
+      this.#position = Math.max(this.#position, startOf(segment));
+    }
+  }
+
+  async #open(segment: OpenSegment): Promise<boolean> {
+    await this.close();
+    try {
+      this.#file = await this.#files.open(segment.path, 'read');
+    } catch (error) {
+      // Trimmed since it was looked up: go on with the oldest that is left.
+      if (!this.#segments.includes(segment)) return false;
+      throw error;
+    }
+    this.#segment = segment;
+    if (segment.salt)
+      this.#reader = new FrameReader(this.#file, { start: segment.start, salt: segment.salt });
+    return true;
+  }
+}

@@ -1,0 +1,173 @@
+import { APPEND_MAX_BYTES, FRAME_HEADER_BYTES } from './frame';
+import { FrameReader, SINGLE_READ_BYTES } from './frame-reader';
+import type { AppendedAt, Journal, JournalRecord, Segment } from './journal';
+import { JournalCorruptError, JournalFailedError } from './journal-error';
+import { corruptError, JournalWalk, segmentAt } from './journal-walk';
+import { JournalWriter } from './journal-writer';
+import type { WriterOptions } from './journal-writer';
+import { endOf, publicSegment, startOf } from './segment';
+import type { OpenSegment } from './segment';
+
+/** The journal over segments that openJournal found. */
+export class LogJournal implements Journal {
+  readonly #segments: OpenSegment[];
+  readonly #options: WriterOptions;
+  readonly #writer: JournalWriter;
+  readonly #followers = new Set<() => void>();
+  #trimming: Promise<void> = Promise.resolve();
+  #closing: Promise<void> | undefined;
+
+  constructor(segments: OpenSegment[], options: WriterOptions) {
+    this.#segments = segments;
+    this.#options = options;
+    this.#writer = new JournalWriter(segments, options, () => this.#wakeFollowers());
+  }
+
+  get start(): number {
+    const oldest = this.#segments[0];
+    return oldest ? startOf(oldest) : 0;
+  }
+
+  get end(): number {
+    return endOf(this.#segments);
+  }
+
+  get bytes(): number {
+    return this.#writer.bytes;
+  }
+
+  async append(records: readonly Uint8Array[]): Promise<AppendedAt> {
+    this.#refuseWhenClosed();
+    if (records.length === 0) return { positions: [], end: this.end };
+    const bytes = records.reduce((sum, { length }) => sum + FRAME_HEADER_BYTES + length, 0);
+    if (bytes > APPEND_MAX_BYTES)
+      throw new RangeError(
+        `journal: an append takes at most ${APPEND_MAX_BYTES} bytes, got ${bytes}`,
+      );
+    return this.#writer.append(records, bytes);
+  }
+
+  async *read(from: number, signal?: AbortSignal): AsyncGenerator<JournalRecord, void> {
+    const walk = new JournalWalk(this.#segments, this.#options.files, from);
+    try {
+      for (;;) {
+        signal?.throwIfAborted();
+        this.#refuseWhenClosed();
+        const record = await walk.next();
+        if (!record) return;
+        yield record;
+      }
+    } finally {
+      await walk.close();
+    }
+  }
+
+  async *follow(from: number, signal: AbortSignal): AsyncGenerator<JournalRecord, void> {
+    const walk = new JournalWalk(this.#segments, this.#options.files, from);
+    try {
+      while (!signal.aborted && !this.#closing) {
+        const end = this.end;
+        const record = await walk.next();
+        if (record) yield record;
+        else if (end === this.end) await this.#growth(signal);
+      }
+    } finally {
+      await walk.close();
+    }
+  }
+
+  async readAt(position: number): Promise<JournalRecord> {
+    this.#refuseWhenClosed();
+    const segment = segmentAt(this.#segments, position);
+    if (!segment || position < segment.start || position >= segment.end)
+      throw new JournalCorruptError(
+        `journal: no record at ${position}: there are records from ${this.start} to ${this.end}`,
+        { position, next: Math.min(Math.max(position, this.start), this.end) },
+      );
+    const at = Math.max(position, segment.first);
+    const damaged = { kind: 'damaged', position: at, reason: 'damaged header' } as const;
+    if (!segment.salt) throw await corruptError(segment, damaged, undefined);
+    const file = await this.#options.files.open(segment.path, 'read');
+    try {
+      const { start, salt } = segment;
+      const reader = new FrameReader(file, { start, salt }, SINGLE_READ_BYTES);
+      const frame = await reader.read(at, segment.end);
+      if (frame.kind === 'damaged') throw await corruptError(segment, frame, reader);
+      return { position: at, next: frame.next, data: frame.data };
+    } finally {
+      await file.close();
+    }
+  }
+
+  async trim(position: number): Promise<void> {
+    this.#refuseWhenClosed();
+    const trimmed = this.#trimming.then(() => this.#trim(position));
+    this.#trimming = trimmed.catch(() => undefined);
+    return trimmed;
+  }
+
+  async roll(): Promise<void> {
+    this.#refuseWhenClosed();
+    return this.#writer.roll();
+  }
+
+  segments(): readonly Segment[] {
+    return this.#segments.map(publicSegment);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= Promise.all([this.#writer.close(), this.#trimming]).then(() => undefined);
+    this.#wakeFollowers();
+    return this.#closing;
+  }
+
+  /** One name after the other, each synced: after a crash, too, what is left is without a gap. */
+  async #trim(position: number): Promise<void> {
+    const { files, directory } = this.#options;
+    for (;;) {
+      const [oldest, second] = this.#segments;
+      if (!oldest || !second || oldest.end > position) return;
+      // Before the file goes: whoever looks for it then looks for the next one instead.
+      this.#segments.shift();
+      try {
+        await files.unlink(oldest.path);
+      } catch (error) {
+        this.#segments.unshift(oldest);
+        throw cannotRemove(oldest, error);
+      }
+      await files.syncDirectory(directory).catch((error: unknown) => {
+        throw cannotRemove(oldest, error);
+      });
+    }
+  }
+
+  /** Resolves when there may be more to read, or no reason to wait for it. */
+  #growth(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#followers.delete(wake);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      if (signal.aborted || this.#closing) {
+        resolve();
+        return;
+      }
+      this.#followers.add(wake);
+      signal.addEventListener('abort', wake);
+    });
+  }
+
+  #wakeFollowers(): void {
+    for (const wake of this.#followers) wake();
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closing)
+      throw new JournalFailedError(`journal: ${this.#options.directory} is closed`);
+  }
+}
+
+function cannotRemove({ path }: OpenSegment, cause: unknown): JournalFailedError {
+  return new JournalFailedError(`journal: ${path} cannot be removed`, { cause });
+}

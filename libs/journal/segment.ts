@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import type { Files, OpenFile } from './files';
+import { FrameReader } from './frame-reader';
+import type { Salt } from './frame';
+import type { Segment } from './journal';
+import {
+  decodeSegmentHeader,
+  encodeSegmentHeader,
+  HEAD_MAX_BYTES,
+  SEGMENT_HEADER_MAX_BYTES,
+  SEGMENT_HEADER_MIN_BYTES,
+  segmentHeaderBytes,
+} from './segment-header';
+import type { SegmentHeader } from './segment-header';
+
+/** A segment while the journal is open: what Segment says, and what writing and reading need. */
+export interface OpenSegment {
+  readonly start: number;
+  readonly path: string;
+  readonly head: Buffer;
+  /** Position of its first record. */
+  readonly first: number;
+  /** Binds its records to it; undefined if its header is damaged, so that none can be read. */
+  readonly salt: Salt | undefined;
+  /** Position after its last durable record; `first` without one. */
+  end: number;
+  /** Size of the file. */
+  fileBytes: number;
+  /** The file, while it is written to. */
+  file: OpenFile | undefined;
+}
+
+/** A segment that can be written to. */
+export interface WritableSegment extends OpenSegment {
+  readonly salt: Salt;
+  file: OpenFile;
+}
+
+/** Names sort as their positions: 16 digits hold every safe integer. */
+const NAME = /^(\d{16})\.journal$/;
+
+/** A segment gets its name when its header is on disk: before, it has this. */
+const UNFINISHED = '.new';
+
+/** Bytes that a segment takes before its first record. */
+export const segmentOverhead = (head: Uint8Array): number => SEGMENT_HEADER_MIN_BYTES + head.length;
+
+/** True if there is a record in it. */
+export const hasRecords = (segment: OpenSegment): boolean => segment.end > segment.first;
+
+/** True unless it is ended. */
+export const isWritable = (segment: OpenSegment): segment is WritableSegment =>
+  segment.file !== undefined && segment.salt !== undefined;
+
+/** Where reading of a segment begins: its first record, or where one will follow the segment before. */
+export function startOf(segment: OpenSegment): number {
+  return hasRecords(segment) ? segment.first : segment.start;
+}
+
+/** Position after the last durable record. */
+export function endOf(segments: readonly OpenSegment[]): number {
+  const last = segments.at(-1);
+  if (!last) return 0;
+  return hasRecords(last) ? last.end : last.start;
+}
+
+/** What a caller may see of a segment. */
+export function publicSegment(segment: OpenSegment): Segment {
+  const { start, path, head } = segment;
+  const end = hasRecords(segment) ? segment.end : start;
+  return { start, end, path, head, sealed: segment.file === undefined };
+}
+
+/** Checks what `segmentHead` gave. */
+export function checkedHead(head: Uint8Array): Buffer {
+  if (head.length > HEAD_MAX_BYTES)
+    throw new RangeError(
+      `journal: segmentHead gave ${head.length} bytes, at most ${HEAD_MAX_BYTES} fit`,
+    );
+  return Buffer.from(head);
+}
+
+/**
+ * Begins a segment; it and its name are on disk when this resolves. It replaces one of the same name: only one
+ * without records can be there, left by a failure such as this function's.
+ */
+export async function createSegment(
+  files: Files,
+  directory: string,
+  at: { readonly start: number; readonly head: Buffer },
+): Promise<WritableSegment> {
+  const path = join(directory, `${String(at.start).padStart(16, '0')}.journal`);
+  const header: SegmentHeader = { ...at, salt: randomBytes(8) };
+  const file = await files.open(path + UNFINISHED, 'create');
+  try {
+    await file.write(0, [encodeSegmentHeader(header)]);
+    await file.sync();
+    await files.rename(path + UNFINISHED, path);
+    await files.syncDirectory(directory);
+  } catch (error) {
+    await Promise.allSettled([file.close(), files.unlink(path + UNFINISHED)]);
+    throw error;
+  }
+  const fileBytes = segmentHeaderBytes(header);
+  return { ...segmentOf(header, { path, fileBytes, file }), file, salt: header.salt };
+}
+
+/** Removes what a crash left of segments that were being begun. */
+export async function removeUnfinished(files: Files, directory: string): Promise<void> {
+  const names = await files.list(directory);
+  for (const name of names.filter((name) => name.endsWith(`.journal${UNFINISHED}`)))
+    await files.unlink(join(directory, name));
+}
+
+/** The segments in a folder, oldest first, their ends not yet known where a crash could have moved them. */
+export async function findSegments(files: Files, directory: string): Promise<OpenSegment[]> {
+  const names = await files.list(directory);
+  const segments: OpenSegment[] = [];
+  for (const name of names.filter((name) => NAME.test(name)).sort())
+    segments.push(await loadSegment(files, directory, name));
+  segments.forEach((segment, index) => {
+    const next = segments[index + 1];
+    if (next) segment.end = next.start;
+  });
+  return segments;
+}
+
+async function loadSegment(files: Files, directory: string, name: string): Promise<OpenSegment> {
+  const path = join(directory, name);
+  const start = Number(NAME.exec(name)?.[1]);
+  const file = await files.open(path, 'read');
+  try {
+    const fileBytes = await file.size();
+    const header = decodeSegmentHeader(await file.read(0, SEGMENT_HEADER_MAX_BYTES), path);
+    if (header?.start === start) return segmentOf(header, { path, fileBytes, file: undefined });
+    const damaged = { start, path, first: start, end: start + fileBytes, fileBytes };
+    return { ...damaged, head: Buffer.alloc(0), salt: undefined, file: undefined };
+  } finally {
+    await file.close();
+  }
+}
+
+function segmentOf(
+  header: SegmentHeader,
+  on: Pick<OpenSegment, 'path' | 'fileBytes' | 'file'>,
+): OpenSegment {
+  const first = header.start + segmentHeaderBytes(header);
+  return { ...header, ...on, first, end: first };
+}
+
+/**
+ * Position after the last record that a crash left whole. Damage that a later record proves to be decay of
+ * acknowledged records (frame.ts) is passed over: it stays, and reading reports it.
+ */
+export async function findEnd(file: OpenFile, segment: OpenSegment, salt: Salt): Promise<number> {
+  const limit = segment.start + (await file.size());
+  const reader = new FrameReader(file, { start: segment.start, salt });
+  let position = segment.first;
+  for (;;) {
+    const frame = await reader.read(position, limit);
+    if (frame.kind === 'whole') {
+      position = frame.next;
+      continue;
+    }
+    let later = await reader.find(position + 1, limit);
+    while (later && later.groupStart <= position) later = await reader.find(later.next, limit);
+    if (!later) return position;
+    position = later.position;
+  }
+}
