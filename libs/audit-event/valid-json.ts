@@ -51,9 +51,10 @@ function enterValue(state: State, position: number): number {
     if (first === BYTE.quote) return passString(bytes, at);
     const object = first === BYTE.openBrace;
     if (!object && first !== BYTE.openBracket) return passWord(bytes, at);
+    if (state.depth === MAX_DEPTH) return -1;
     at = skipSpace(bytes, at + 1);
     if (bytes[at] === (object ? BYTE.closeBrace : BYTE.closeBracket)) return at + 1;
-    if (!push(state, object)) return -1;
+    push(state, object);
     if (object) at = passKey(bytes, at);
     if (at < 0) return -1;
   }
@@ -77,15 +78,13 @@ function leaveValue(state: State, position: number): number {
   return at;
 }
 
-function push(state: State, object: boolean): boolean {
-  if (state.depth === MAX_DEPTH) return false;
+function push(state: State, object: boolean): void {
   if (state.depth === state.isObject.length) {
     const larger = new Uint8Array(Math.min(MAX_DEPTH, state.isObject.length * 4));
     larger.set(state.isObject);
     state.isObject = larger;
   }
   state.isObject[state.depth++] = object ? 1 : 0;
-  return true;
 }
 
 /** The position of the value behind the key at `position`. */
