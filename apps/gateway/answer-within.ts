@@ -1,5 +1,5 @@
-import type { Logger } from 'pino';
 import { Refusal } from './refusal';
+import type { Intake } from './take-body';
 
 const RETRY_AFTER_S = 1;
 
@@ -9,7 +9,12 @@ const RETRY_AFTER_S = 1;
  *
  * @throws {Refusal} 503 if it does not come in time.
  */
-export async function answerWithin(ms: number, work: Promise<void>, log: Logger): Promise<void> {
+export async function answerWithin(
+  ms: number,
+  work: Promise<void>,
+  { log, metrics }: Pick<Intake, 'log' | 'metrics'>,
+): Promise<void> {
+  const observe = metrics.answerSeconds.startTimer();
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
@@ -24,5 +29,6 @@ export async function answerWithin(ms: number, work: Promise<void>, log: Logger)
     await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+    observe();
   }
 }

@@ -68,7 +68,7 @@ export class LargeLane {
     try {
       await this.#write(file, req, wire);
       work = takeLargeBody(this.#intake, file, arrivalOf(req));
-      await answerWithin(ANSWER_MS, work, this.#intake.log);
+      await answerWithin(ANSWER_MS, work, this.#intake);
     } finally {
       // Work that was not done in time still reads the file.
       if (work) void work.then(done, done);

@@ -15,11 +15,12 @@ export interface ReceiveMetrics {
   /** Dead letters kept, by `kind`. */
   readonly deadLetters: Counter<'kind'>;
   readonly deadLettersEvicted: Counter<'kind'>;
+  /** TLS handshakes that failed, by the `code` of OpenSSL, such as one for a sender that does not know our CA. */
+  readonly tlsErrors: Counter<'code'>;
 }
 
 /** What gauges read at the time of a scrape. */
 export interface ReceiveLevels {
-  readonly bodyBudget: { readonly usedBytes: number; readonly waitingCount: number };
   readonly spool: { readonly bytes: number };
   readonly deadLetters: { readonly count: number; readonly bytes: number };
 }
@@ -53,6 +54,7 @@ export function receiveMetrics(registry: Registry): ReceiveMetrics {
       'Dead letters that made room for newer ones.',
       ['kind'],
     ),
+    tlsErrors: counter('tls_errors_total', 'TLS handshakes that failed.', ['code']),
   };
   for (const source of ['kubernetes', 'kube-ai-hub']) metrics.eventsReceived.inc({ source }, 0);
   for (const kind of ['body', 'item', 'event']) {
@@ -62,22 +64,34 @@ export function receiveMetrics(registry: Registry): ReceiveMetrics {
   return metrics;
 }
 
-/** Registers gauges that read how full things are. */
-export function watchLevels(registry: Registry, levels: ReceiveLevels): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
-    new Gauge({
-      name: `auditing_gateway_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  const { bodyBudget, spool, deadLetters } = levels;
-  gauge('bodies_in_flight_bytes', 'Memory taken by bodies in flight.', () => bodyBudget.usedBytes);
-  gauge('bodies_waiting', 'Bodies that wait for memory.', () => bodyBudget.waitingCount);
-  gauge('spool_bytes', 'Bytes of the spool on disk.', () => spool.bytes);
-  gauge('dead_letters', 'Dead letters kept now.', () => deadLetters.count);
-  gauge('dead_letter_bytes', 'Bytes of dead letters on disk.', () => deadLetters.bytes);
+/** Registers gauges that read how full the stores are. */
+export function watchLevels(registry: Registry, { spool, deadLetters }: ReceiveLevels): void {
+  gauge(registry, 'spool_bytes', 'Bytes of the spool on disk.', () => spool.bytes);
+  gauge(registry, 'dead_letters', 'Dead letters kept now.', () => deadLetters.count);
+  gauge(registry, 'dead_letter_bytes', 'Bytes of dead letters on disk.', () => deadLetters.bytes);
+}
+
+/** Registers gauges that read how many bodies are in flight. */
+export function watchBodies(
+  registry: Registry,
+  budget: { readonly usedBytes: number; readonly waitingCount: number },
+): void {
+  gauge(
+    registry,
+    'bodies_in_flight_bytes',
+    'Memory taken by bodies in flight.',
+    () => budget.usedBytes,
+  );
+  gauge(registry, 'bodies_waiting', 'Bodies that wait for memory.', () => budget.waitingCount);
+}
+
+function gauge(registry: Registry, ...[name, help, read]: [string, string, () => number]): void {
+  new Gauge({
+    name: `auditing_gateway_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.set(read());
+    },
+  });
 }

@@ -99,7 +99,7 @@ export class Receiver {
       const body = read.whole ? await this.#unpack(read.bytes, headers, arrivalOf(req)) : undefined;
       if (!body) return await this.#lane.receive(req, { gzip, head: read.bytes });
       work = takeBody(this.#intake, body, arrivalOf(req));
-      await answerWithin(this.#waits.answerMs, work, this.#intake.log);
+      await answerWithin(this.#waits.answerMs, work, this.#intake);
     } finally {
       // Work that was not done in time still holds the body.
       if (work) void work.then(release, release);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { statfs } from 'node:fs/promises';
 import { compressBlock } from '@auditing/audit-event/block';
 import type { DecodedBody } from '@auditing/audit-event/decode-body';
 import { rememberDecoded } from '@auditing/audit-event/decoded-batch';
@@ -101,13 +102,16 @@ export class Spool {
   readonly #wake = new Set<() => void>();
   #sequence = 0n;
 
-  private constructor(journal: Journal, memoryBytes: number) {
+  readonly #options: SpoolOptions;
+
+  private constructor(journal: Journal, options: SpoolOptions) {
     this.#journal = journal;
-    this.#fresh = new FreshParts(memoryBytes);
+    this.#options = options;
+    this.#fresh = new FreshParts(options.memoryBytes);
   }
 
   static async open(options: SpoolOptions): Promise<Spool> {
-    const { directory, maxBytes, memoryBytes, files, onRepair, onSpooledBody } = options;
+    const { directory, maxBytes, files, onRepair, onSpooledBody } = options;
     const now = options.now ?? Date.now;
     const journal = await openJournal({
       directory,
@@ -122,7 +126,7 @@ export class Spool {
       for await (const { data } of journal.read(from))
         onSpooledBody(bodyOf(SpooledPart.decode(data)));
     }
-    return new Spool(journal, memoryBytes);
+    return new Spool(journal, options);
   }
 
   /** Position of the oldest part that is still there. */
@@ -211,6 +215,13 @@ export class Spool {
       }
       if (position === before) await this.#moreThan(end, signal);
     }
+  }
+
+  /** False while a body of usual size would be refused. */
+  async hasRoom(): Promise<boolean> {
+    if (this.bytes + PART_BYTES > this.#options.maxBytes) return false;
+    const { bavail, bsize } = await statfs(this.#options.directory);
+    return bavail * bsize >= PART_BYTES;
   }
 
   /** Removes what lies before `position`, as far as whole segments go. */

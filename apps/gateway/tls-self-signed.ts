@@ -1,0 +1,140 @@
+import { X509Certificate } from 'node:crypto';
+import { mkdir, open, rename } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { generate } from 'selfsigned';
+import { readKeyPair, type KeyPair } from './key-pair';
+
+/** What a self-signed server shows, and what its senders must trust. */
+export interface SelfSigned {
+  readonly server: KeyPair;
+  /** Certificate of the CA, PEM: `certificate-authority-data` of a kubeconfig is its base64. */
+  readonly caCert: string;
+}
+
+/** What the certificate is made for. */
+export interface SelfSignedOptions {
+  /** Folder that keeps it: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`. */
+  readonly directory: string;
+  /** Host names and addresses, of which the first is the common name. */
+  readonly hosts: readonly string[];
+  readonly now: Date;
+}
+
+const DAY_MS = 86_400_000;
+/** Senders are configured with the CA by hand, so it lasts. */
+const CA_DAYS = 3_650;
+/** Longest that today's clients accept of a server certificate. */
+const SERVER_DAYS = 397;
+/** A certificate is replaced when it has fewer days left. */
+const RENEW_BEFORE_DAYS = 30;
+
+/**
+ * The certificate of the folder, made or renewed where it is missing, about to expire, damaged, or not for these
+ * hosts. The CA stays the same as long as it lasts, because senders are told to trust it.
+ */
+export async function selfSigned({
+  directory,
+  hosts,
+  now,
+}: SelfSignedOptions): Promise<SelfSigned> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const keptCa = await readPair(directory, 'ca');
+  const ca = keptCa && isCurrent(keptCa, now) ? keptCa : await makeCa(now);
+  const keptServer = await readPair(directory, 'tls');
+  const keep =
+    ca === keptCa &&
+    keptServer !== undefined &&
+    isCurrent(keptServer, now) &&
+    isIssuedFor(keptServer, ca, hosts);
+  const server = keep ? keptServer : await makeServer(ca, hosts, now);
+  if (ca !== keptCa) await writePair(directory, 'ca', ca);
+  if (!keep) await writePair(directory, 'tls', server);
+  return { server, caCert: ca.cert };
+}
+
+function isCurrent({ cert }: KeyPair, now: Date): boolean {
+  const { validFrom, validTo } = new X509Certificate(cert);
+  const renewAt = Date.parse(validTo) - RENEW_BEFORE_DAYS * DAY_MS;
+  return Date.parse(validFrom) <= now.getTime() && now.getTime() < renewAt;
+}
+
+function isIssuedFor({ cert }: KeyPair, ca: KeyPair, hosts: readonly string[]): boolean {
+  const certificate = new X509Certificate(cert);
+  const covers = (host: string): boolean =>
+    (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined;
+  return certificate.verify(new X509Certificate(ca.cert).publicKey) && hosts.every(covers);
+}
+
+async function makeCa(now: Date): Promise<KeyPair> {
+  // The date tells apart the CAs of different years in a trust store.
+  const name = `kube-auditing CA ${now.toISOString().slice(0, 10)}`;
+  const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
+    ...validFor(CA_DAYS, now),
+    ...EC_P256,
+    extensions: [
+      { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
+      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
+    ],
+  });
+  return { cert, key };
+}
+
+async function makeServer(ca: KeyPair, hosts: readonly string[], now: Date): Promise<KeyPair> {
+  const [commonName = 'localhost'] = hosts;
+  const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], {
+    ...validFor(SERVER_DAYS, now),
+    ...EC_P256,
+    ca,
+    extensions: [
+      { name: 'basicConstraints', cA: false, critical: true },
+      { name: 'keyUsage', digitalSignature: true, critical: true },
+      { name: 'extKeyUsage', serverAuth: true },
+      {
+        name: 'subjectAltName',
+        altNames: hosts.map((host) =>
+          isIP(host) ? { type: 7, ip: host } : { type: 2, value: host },
+        ),
+      },
+    ],
+  });
+  return { cert, key };
+}
+
+const EC_P256 = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
+
+/** From an hour ago: the clock of a sender may be behind ours. */
+function validFor(days: number, now: Date): { notBeforeDate: Date; notAfterDate: Date } {
+  const from = now.getTime() - 3_600_000;
+  return { notBeforeDate: new Date(from), notAfterDate: new Date(from + days * DAY_MS) };
+}
+
+/** A pair that belongs together; undefined if it is missing or damaged. */
+async function readPair(directory: string, name: string): Promise<KeyPair | undefined> {
+  try {
+    return await readKeyPair(join(directory, `${name}.crt`), join(directory, `${name}.key`));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A crash between the two files leaves a pair that does not belong together, which is made anew. */
+async function writePair(directory: string, name: string, { cert, key }: KeyPair): Promise<void> {
+  await writeFile(join(directory, `${name}.key`), key, KEY_MODE);
+  await writeFile(join(directory, `${name}.crt`), cert, CERT_MODE);
+}
+
+const KEY_MODE = 0o600;
+const CERT_MODE = 0o644;
+
+async function writeFile(path: string, text: string, mode: number): Promise<void> {
+  const unfinished = `${path}.unfinished`;
+  const file = await open(unfinished, 'w', mode);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(unfinished, path);
+}
