@@ -1,0 +1,90 @@
+import { GRPC_CONNECTION_AGE_SETTING } from '@auditing/service/grpc-server';
+import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
+import {
+  bytes,
+  duration,
+  integer,
+  listenAddress,
+  path,
+  text,
+} from '@auditing/service/setting-parsers';
+import type { ConfigOf } from '@auditing/service/settings';
+
+/** Every setting of the alert service. The last four are for its own process: standalone has no use for them. */
+export const SETTINGS = {
+  dataDir: {
+    variable: 'AUDITING_DATA_DIR',
+    parser: path,
+    fallback: './data',
+    description: 'Folder of what must survive a restart; the outbox is in `alert` below it.',
+  },
+  outboxMaxBytes: {
+    variable: 'AUDITING_ALERT_OUTBOX_MAX_BYTES',
+    parser: bytes,
+    fallback: '1GiB',
+    description:
+      'Size of the outbox from which on no alert is taken (the gateway keeps them); history gives way before.',
+  },
+  pendingMax: {
+    variable: 'AUDITING_ALERT_PENDING_MAX',
+    parser: integer(1, 10_000_000),
+    fallback: '500000',
+    description:
+      'Undelivered alerts from which on none is taken; each takes about 500 bytes of memory.',
+  },
+  maxAgeMs: {
+    variable: 'AUDITING_ALERT_MAX_AGE',
+    parser: duration,
+    fallback: '24h',
+    description: 'An alert that a receiver has not taken by this age becomes a dead letter.',
+  },
+  holdMs: {
+    variable: 'AUDITING_ALERT_HOLD',
+    parser: duration,
+    fallback: '10m',
+    description:
+      'How long Alertmanager shows an alert as firing, from the time it is sent. Keep it above `group_wait` and `group_interval`, or nobody is told.',
+  },
+  tryTimeoutMs: {
+    variable: 'AUDITING_ALERT_TRY_TIMEOUT',
+    parser: duration,
+    fallback: '10s',
+    description: 'A request to a receiver that is not answered by then is tried again.',
+  },
+  receiverGraceMs: {
+    variable: 'AUDITING_ALERT_RECEIVER_GRACE',
+    parser: duration,
+    fallback: '10m',
+    description:
+      'How long alerts wait for a receiver that was removed from the Webhook resource before they become dead letters.',
+  },
+  historyAgeMs: {
+    variable: 'AUDITING_ALERT_HISTORY_AGE',
+    parser: duration,
+    fallback: '7d',
+    description:
+      'How long delivered and dead alerts are listed, and an event sent again raises none anew.',
+  },
+  historyMax: {
+    variable: 'AUDITING_ALERT_HISTORY_MAX',
+    parser: integer(0, 10_000_000),
+    fallback: '10000',
+    description: 'How many delivered alerts are listed, and as many dead ones again.',
+  },
+  grpcListen: {
+    variable: 'AUDITING_GRPC_LISTEN',
+    parser: listenAddress,
+    fallback: '127.0.0.1:9083',
+    description: 'Address that gRPC listens on. Only loopback without TLS.',
+  },
+  ruleAddress: {
+    variable: 'AUDITING_RULE_ADDRESS',
+    parser: text,
+    fallback: '127.0.0.1:9081',
+    description: 'Address of the rule service, which knows the receivers.',
+  },
+  tls: GRPC_TLS_SETTINGS,
+  maxConnectionAgeMs: GRPC_CONNECTION_AGE_SETTING,
+} as const;
+
+export type AlertConfig = ConfigOf<typeof SETTINGS>;

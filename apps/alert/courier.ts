@@ -1,0 +1,214 @@
+import { DeliveryState } from '@auditing/proto/alert';
+import { backoffMs, type Backoff } from '@auditing/service/retry';
+import { wait } from '@auditing/service/wait';
+import type { Logger } from 'pino';
+import type { AlertMetrics } from './alert-metrics';
+import type { DeliveryEntry } from './alert-index';
+import { deliver, type ItemAnswer } from './deliver';
+import type { Lane } from './lane';
+import type { Ending, Outbox } from './outbox';
+import { deliveryOf } from './outgoing';
+import type { Answer, Outgoing, Receiver } from './receivers/receiver';
+
+/** The cap is what operators expect of a queue that comes back by itself within a minute. */
+export const DELIVERY_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 60_000 };
+/** After so many failures in a row requests shrink to one alert, in case a single one makes the receiver fail. */
+const FAILURES_BEFORE_PROBES = 3;
+/** Nothing to do is looked at again after this time: alerts grow too old without a sound. */
+const IDLE_MS = 30_000;
+
+/** What a courier works with. */
+export interface CourierOptions {
+  readonly name: string;
+  readonly receiver: Receiver;
+  readonly outbox: Outbox;
+  readonly metrics: AlertMetrics;
+  readonly log: Logger;
+  /** An alert that was not taken by this age is given up. */
+  readonly maxAgeMs: number;
+  readonly backoff: Backoff;
+  readonly now: () => number;
+}
+
+/**
+ * Brings one receiver what is in its lane, until the signal aborts. It has its own order, its own pace and its own
+ * failures: nothing of it delays another receiver.
+ */
+export async function runCourier(options: CourierOptions, signal: AbortSignal): Promise<void> {
+  const courier = new Courier(options, signal);
+  while (!isAborted(signal)) {
+    try {
+      await courier.round();
+    } catch (error) {
+      if (isAborted(signal)) return;
+      // A bug must not silence a receiver for good.
+      options.log.error({ err: error, receiver: options.name }, 'delivery failed unexpectedly');
+      await wait(options.backoff.maxMs, signal).catch(() => undefined);
+    }
+  }
+}
+
+class Courier {
+  readonly #options: CourierOptions;
+  readonly #signal: AbortSignal;
+  readonly #lane: Lane;
+  /** Rounds in a row in which the receiver took nothing and refused nothing. */
+  #failures = 0;
+
+  constructor(options: CourierOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+    this.#lane = options.outbox.index.lane(options.name);
+  }
+
+  /** Sends what is due, records what became of it, waits if the receiver failed or nothing is due. */
+  async round(): Promise<void> {
+    await this.#giveUpOld();
+    const { due, waitMs } = this.#due();
+    if (due.length === 0) {
+      await this.#lane.added.heard(waitMs, this.#signal);
+      return;
+    }
+    const batches = inBatches(due, this.#options.receiver.batchMax);
+    const answers = (await Promise.all(batches.map((batch) => this.#deliver(batch)))).flat();
+    await this.#record(answers);
+    await this.#pause(answers, due);
+  }
+
+  /** Up to a round's worth of deliveries, and how long to wait if there are none. */
+  #due(): { due: DeliveryEntry[]; waitMs: number } {
+    const { receiver, now } = this.#options;
+    const isProbing = this.#failures >= FAILURES_BEFORE_PROBES;
+    const max = isProbing ? 1 : receiver.batchMax * receiver.concurrency;
+    const due: DeliveryEntry[] = [];
+    let waitMs = IDLE_MS;
+    const nowMs = now();
+    for (const delivery of this.#lane) {
+      const leftMs = delivery.notBeforeMs - nowMs;
+      if (leftMs <= 0) due.push(delivery);
+      else waitMs = Math.min(waitMs, leftMs);
+      if (due.length === max) break;
+    }
+    return { due, waitMs };
+  }
+
+  /** Sends one batch; each alert is read from disk just now, and forgotten right after. */
+  async #deliver(batch: readonly DeliveryEntry[]): Promise<ItemAnswer<DeliveryEntry>[]> {
+    const { receiver, outbox, metrics, name } = this.#options;
+    const loaded = new Map<DeliveryEntry, Outgoing>();
+    const damaged: ItemAnswer<DeliveryEntry>[] = [];
+    for (const delivery of batch) {
+      try {
+        loaded.set(delivery, deliveryOf(await outbox.load(delivery.alert), name));
+      } catch (error) {
+        this.#options.log.error({ err: error, receiver: name }, 'alert cannot be read back');
+        const reason = 'its record in the outbox is damaged';
+        damaged.push({ item: delivery, answer: { kind: 'refused', reason } });
+      }
+    }
+    if (loaded.size === 0) return damaged;
+    const answers = await deliver([...loaded.keys()], async (part) => {
+      for (const delivery of part) delivery.attemptCount += 1;
+      const outgoing = part.flatMap((delivery) => loaded.get(delivery) ?? []);
+      const answer = await receiver.send(outgoing, this.#signal);
+      metrics.attempts.inc({ receiver: name, outcome: answer.kind });
+      return answer;
+    });
+    return [...answers, ...damaged];
+  }
+
+  async #record(answers: readonly ItemAnswer<DeliveryEntry>[]): Promise<void> {
+    const endings: Ending[] = [];
+    for (const { item, answer } of answers) {
+      switch (answer.kind) {
+        case 'taken':
+          endings.push({ delivery: item, state: DeliveryState.DELIVERED });
+          break;
+        case 'refused':
+          endings.push({ delivery: item, state: DeliveryState.DEAD, reason: answer.reason });
+          break;
+        case 'retry':
+          this.#options.outbox.noteFailure(item, answer.reason);
+          break;
+      }
+    }
+    await this.#end(endings);
+  }
+
+  /** Waits as the receiver asks, or longer with each failure in a row; not at all if it took something. */
+  async #pause(
+    answers: readonly ItemAnswer<DeliveryEntry>[],
+    due: readonly DeliveryEntry[],
+  ): Promise<void> {
+    const { backoff, now } = this.#options;
+    const retries = answers.map(({ answer }) => answer).filter((one) => one.kind === 'retry');
+    const asked = Math.max(0, ...retries.map(({ retryAfterMs }) => retryAfterMs ?? 0));
+    const [only] = due;
+    if (retries.length === answers.length) {
+      this.#noteFailing(retries[0]);
+      this.#failures += 1;
+      if (due.length === 1 && only && this.#failures > FAILURES_BEFORE_PROBES) {
+        only.notBeforeMs = now() + backoffMs(only.attemptCount, backoff);
+      }
+      await wait(Math.max(asked, backoffMs(this.#failures, backoff)), this.#signal);
+      return;
+    }
+    this.#noteWorking();
+    for (const { item, answer } of answers) {
+      if (answer.kind !== 'retry') continue;
+      item.notBeforeMs = now() + backoffMs(item.attemptCount, backoff);
+    }
+    if (asked > 0) await wait(asked, this.#signal);
+  }
+
+  async #giveUpOld(): Promise<void> {
+    const { maxAgeMs, now } = this.#options;
+    const old = [...this.#lane.raisedBefore(now() - maxAgeMs)];
+    const hours = Math.round(maxAgeMs / 360_000) / 10;
+    await this.#end(
+      old.map((delivery) => ({
+        delivery,
+        state: DeliveryState.DEAD,
+        reason: `not taken within ${hours} h; last: ${delivery.lastError || 'not tried'}`,
+      })),
+    );
+  }
+
+  async #end(endings: readonly Ending[]): Promise<void> {
+    const { outbox, log, name, metrics, now } = this.#options;
+    await outbox.end(endings, this.#signal);
+    for (const ending of endings) {
+      if (ending.state === DeliveryState.DEAD) {
+        metrics.deliveries.inc({ receiver: name, outcome: 'dead' });
+        log.warn({ receiver: name, reason: ending.reason }, 'alert given up');
+        continue;
+      }
+      metrics.deliveries.inc({ receiver: name, outcome: 'delivered' });
+      const seconds = (now() - ending.delivery.alert.raisedAtMs) / 1_000;
+      metrics.acceptSeconds.observe({ receiver: name }, Math.max(0, seconds));
+    }
+  }
+
+  #noteFailing(answer: Answer | undefined): void {
+    if (this.#failures > 0 || answer?.kind !== 'retry') return;
+    const { log, name } = this.#options;
+    log.warn({ receiver: name, reason: answer.reason }, 'receiver began to fail');
+  }
+
+  #noteWorking(): void {
+    if (this.#failures > 0)
+      this.#options.log.info({ receiver: this.#options.name }, 'receiver works again');
+    this.#failures = 0;
+  }
+}
+
+/** A function, because the compiler takes a property for constant that changes during an await. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+function inBatches<Item>(items: readonly Item[], size: number): Item[][] {
+  const batches: Item[][] = [];
+  for (let at = 0; at < items.length; at += size) batches.push(items.slice(at, at + size));
+  return batches;
+}

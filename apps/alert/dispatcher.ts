@@ -1,0 +1,146 @@
+import { DeliveryState } from '@auditing/proto/alert';
+import { Receiver as ReceiverSpec } from '@auditing/proto/rule';
+import type { Backoff } from '@auditing/service/retry';
+import { wait } from '@auditing/service/wait';
+import type { Logger } from 'pino';
+import type { AlertMetrics } from './alert-metrics';
+import { runCourier } from './courier';
+import type { Outbox } from './outbox';
+import type { Receiver, ReceiverOptions } from './receivers/receiver';
+import { openReceiver } from './receivers/receivers';
+
+/** What a dispatcher works with. */
+export interface DispatcherOptions {
+  readonly outbox: Outbox;
+  readonly metrics: AlertMetrics;
+  readonly log: Logger;
+  readonly maxAgeMs: number;
+  /** How long alerts of a receiver that is gone wait for it to come back. */
+  readonly goneGraceMs: number;
+  readonly backoff: Backoff;
+  readonly now: () => number;
+  readonly receiver: ReceiverOptions;
+}
+
+/** One receiver at work, or one that is gone and whose alerts wait for it. */
+interface Worker {
+  /** The receiver as the resource has it; undefined for one that is gone. */
+  readonly spec: ReceiverSpec | undefined;
+  readonly stop: () => Promise<void>;
+}
+
+/** Has one courier for each receiver of the Webhook resource. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #workers = new Map<string, Worker>();
+  /** Changes are made one after the other. */
+  #changes: Promise<void> = Promise.resolve();
+  #isClosed = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes these receivers into use: starts new ones, restarts changed ones, leaves the others alone. Alerts of those that
+   * are gone wait a while, for a resource is often removed to be made anew; then they are given up.
+   */
+  use(specs: readonly ReceiverSpec[]): void {
+    this.#changes = this.#changes.then(() => this.#apply(specs));
+  }
+
+  /** Stops all couriers; what was not taken stays in the outbox. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#changes;
+    await Promise.all([...this.#workers.values()].map((worker) => worker.stop()));
+  }
+
+  async #apply(specs: readonly ReceiverSpec[]): Promise<void> {
+    if (this.#isClosed) return;
+    // Two of one name: the last one is in force, as it always was.
+    const wanted = new Map(specs.map((spec) => [spec.name, spec]));
+    for (const [name, spec] of wanted) {
+      const worker = this.#workers.get(name);
+      if (worker?.spec !== undefined && sameSpec(worker.spec, spec)) continue;
+      await worker?.stop();
+      this.#workers.set(name, this.#start(spec));
+    }
+    const known = new Set([...this.#workers.keys(), ...this.#options.outbox.index.lanes.keys()]);
+    for (const name of known) {
+      if (wanted.has(name)) continue;
+      const worker = this.#workers.get(name);
+      if (worker !== undefined && worker.spec === undefined) continue;
+      await worker?.stop();
+      this.#workers.set(name, this.#waitForReturn(name));
+    }
+  }
+
+  #start(spec: ReceiverSpec): Worker {
+    const { name } = spec;
+    const { log } = this.#options;
+    const receiver = this.#open(spec);
+    log.info({ receiver: name, type: spec.type }, 'receiver in use');
+    const stopping = new AbortController();
+    const done = runCourier({ ...this.#options, name, receiver }, stopping.signal);
+    return {
+      spec,
+      async stop() {
+        stopping.abort();
+        await done;
+        await receiver.close();
+      },
+    };
+  }
+
+  /** A receiver that cannot be opened keeps its alerts until somebody mends the resource. */
+  #open(spec: ReceiverSpec): Receiver {
+    try {
+      return openReceiver(spec, this.#options.receiver);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.error({ receiver: spec.name, reason }, 'receiver cannot be used');
+      return {
+        batchMax: 1,
+        concurrency: 1,
+        send: () => Promise.resolve({ kind: 'retry', reason }),
+        close: () => Promise.resolve(),
+      };
+    }
+  }
+
+  #waitForReturn(name: string): Worker {
+    const { goneGraceMs, log } = this.#options;
+    log.info({ receiver: name, graceMs: goneGraceMs }, 'receiver is gone');
+    const stopping = new AbortController();
+    const done = wait(goneGraceMs, stopping.signal)
+      .then(() => this.#giveUp(name, stopping.signal))
+      .catch(() => undefined);
+    return {
+      spec: undefined,
+      async stop() {
+        stopping.abort();
+        await done;
+      },
+    };
+  }
+
+  async #giveUp(name: string, signal: AbortSignal): Promise<void> {
+    const { outbox, metrics, log } = this.#options;
+    const left = [...outbox.index.lane(name)];
+    const reason = 'the receiver was removed from the Webhook resource';
+    await outbox.end(
+      left.map((delivery) => ({ delivery, state: DeliveryState.DEAD, reason })),
+      signal,
+    );
+    metrics.deliveries.inc({ receiver: name, outcome: 'dead' }, left.length);
+    if (left.length > 0)
+      log.warn({ receiver: name, alerts: left.length }, 'alerts of a removed receiver given up');
+    outbox.index.dropLane(name);
+    this.#workers.delete(name);
+  }
+}
+
+function sameSpec(a: ReceiverSpec, b: ReceiverSpec): boolean {
+  return Buffer.compare(ReceiverSpec.encode(a).finish(), ReceiverSpec.encode(b).finish()) === 0;
+}

@@ -1,0 +1,63 @@
+import { Bell } from './bell';
+import { Priority } from '@auditing/proto/event';
+import type { DeliveryEntry } from './alert-index';
+
+const HIGHEST_FIRST = [
+  Priority.WARNING,
+  Priority.INFO,
+  Priority.DEBUG,
+  Priority.UNSPECIFIED,
+] as const;
+
+/** What one receiver has not had yet: highest priority first, then the oldest. */
+export class Lane {
+  /** Rings when a delivery is added. */
+  readonly added = new Bell();
+  /** Sets keep the order in which alerts were raised, and forget one at no cost. */
+  readonly #byPriority = new Map<Priority, Set<DeliveryEntry>>();
+
+  get size(): number {
+    let size = 0;
+    for (const deliveries of this.#byPriority.values()) size += deliveries.size;
+    return size;
+  }
+
+  /** When the oldest was raised, in milliseconds; undefined if there is none. */
+  get oldestMs(): number | undefined {
+    let oldest: number | undefined;
+    for (const deliveries of this.#byPriority.values()) {
+      for (const { alert } of deliveries) {
+        oldest = Math.min(oldest ?? Infinity, alert.raisedAtMs);
+        break;
+      }
+    }
+    return oldest;
+  }
+
+  add(delivery: DeliveryEntry): void {
+    const { priority } = delivery.alert;
+    const deliveries = this.#byPriority.get(priority) ?? new Set();
+    deliveries.add(delivery);
+    this.#byPriority.set(priority, deliveries);
+    this.added.ring();
+  }
+
+  delete(delivery: DeliveryEntry): void {
+    this.#byPriority.get(delivery.alert.priority)?.delete(delivery);
+  }
+
+  /** All of them, in the order in which they go out. */
+  *[Symbol.iterator](): Generator<DeliveryEntry, void, undefined> {
+    for (const priority of HIGHEST_FIRST) yield* this.#byPriority.get(priority) ?? [];
+  }
+
+  /** Those raised before a moment. */
+  *raisedBefore(ms: number): Generator<DeliveryEntry, void, undefined> {
+    for (const deliveries of this.#byPriority.values()) {
+      for (const delivery of deliveries) {
+        if (delivery.alert.raisedAtMs >= ms) break;
+        yield delivery;
+      }
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import { X509Certificate } from 'node:crypto';
+import type { LookupFunction } from 'node:net';
+import { rootCertificates } from 'node:tls';
+import { Pool, type Dispatcher } from 'undici';
+import { cancelled } from '@auditing/service/wait';
+import { shownUrl } from './address';
+import type { Answer } from './receiver';
+
+/** What is read of an answer's body; its text is for people. */
+const ANSWER_MAX_BYTES = 1_024 * 1_024;
+/** What is kept of it as the reason of a refusal. */
+const REASON_MAX_CHARS = 500;
+/** An idle connection is closed before the usual 60 s of servers and proxies, so that none dies under a request. */
+const KEEP_ALIVE_MS = 30_000;
+/** A server's wish to be left alone is granted up to this long; more is a mistake in its clock or its units. */
+const RETRY_AFTER_MAX_MS = 15 * 60_000;
+
+/** These say that the way to the receiver is wrong, not the alert: an alert is not given up for them. */
+const SET_UP_FAULTS: ReadonlySet<number> = new Set([401, 403, 404, 405, 407]);
+const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
+
+/** How to reach a server. */
+export interface EndpointOptions {
+  /** May hold user name and password, for basic authentication. */
+  readonly url: URL;
+  /** IP address to connect to in place of the one that the name has; certificate and Host stay those of the name. */
+  readonly address?: string;
+  /** PEM certificates trusted besides the usual ones; may be empty. */
+  readonly caBundle: Buffer;
+  readonly connections: number;
+  readonly tryTimeoutMs: number;
+}
+
+/** One server that is talked to by HTTP. Redirects are not followed: the alert would be lost or end up elsewhere. */
+export interface Endpoint {
+  /** For logs and errors. */
+  readonly name: string;
+  readonly post: (path: string, message: Message, signal: AbortSignal) => Promise<Answer>;
+  /** The body of a 200; undefined for anything else. */
+  readonly get: (path: string, signal: AbortSignal) => Promise<string | undefined>;
+  readonly close: () => Promise<void>;
+}
+
+/** What is posted. */
+export interface Message {
+  readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Opens an endpoint; connects at the first request. Throws Error if the caBundle holds no certificate. */
+export function openEndpoint(options: EndpointOptions): Endpoint {
+  const { url, address } = options;
+  const name = address === undefined ? shownUrl(url) : `${shownUrl(url)} at ${address}`;
+  const connection = new Connection(options);
+  return {
+    name,
+    async post(path, { body, headers }, signal) {
+      try {
+        const { response, text } = await connection.exchange(
+          {
+            method: 'POST',
+            path,
+            body,
+            headers: { 'content-type': 'application/json', ...headers },
+          },
+          signal,
+        );
+        return answerOf(response, text);
+      } catch (error) {
+        if (signal.aborted) throw cancelled();
+        return { kind: 'retry', reason: `${name}: ${messageOf(error)}` };
+      }
+    },
+    async get(path, signal) {
+      try {
+        const { response, text } = await connection.exchange(
+          { method: 'GET', path, headers: {} },
+          signal,
+        );
+        return response.statusCode === 200 ? text : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+    close: () => connection.close(),
+  };
+}
+
+interface Exchange {
+  readonly response: Dispatcher.ResponseData;
+  readonly text: string;
+}
+
+type Request = Pick<Dispatcher.RequestOptions, 'method' | 'path' | 'body'> & {
+  readonly headers: Readonly<Record<string, string>>;
+};
+
+/** Requests and whole answers, each within the time of a try. */
+class Connection {
+  readonly #pool: Pool;
+  readonly #tryTimeoutMs: number;
+  readonly #authorization: Readonly<Record<string, string>>;
+
+  constructor({ url, address, caBundle, connections, tryTimeoutMs }: EndpointOptions) {
+    this.#tryTimeoutMs = tryTimeoutMs;
+    this.#authorization = basicAuthorization(url);
+    this.#pool = new Pool(url.origin, {
+      connections,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: tryTimeoutMs,
+      bodyTimeout: tryTimeoutMs,
+      connect: {
+        timeout: tryTimeoutMs,
+        ...(caBundle.length > 0 && { ca: [...rootCertificates, pemOf(caBundle)] }),
+        ...(address !== undefined && { lookup: always(address) }),
+      },
+    });
+  }
+
+  async exchange(request: Request, signal: AbortSignal): Promise<Exchange> {
+    const limits = limited(this.#tryTimeoutMs, signal);
+    try {
+      const response = await this.#pool.request({
+        ...request,
+        headers: { ...request.headers, ...this.#authorization },
+        signal: limits.signal,
+      });
+      return { response, text: await textOf(response.body) };
+    } finally {
+      limits.done();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+/** What an answer means. */
+export function answerOf(
+  { statusCode, headers }: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>,
+  text: string,
+): Answer {
+  if (statusCode >= 200 && statusCode < 300) return { kind: 'taken' };
+  const reason = `HTTP ${statusCode}: ${readable(text)}`;
+  if (statusCode >= 300 && statusCode < 400) {
+    return {
+      kind: 'retry',
+      reason: `HTTP ${statusCode}: redirects are not followed, give the final url`,
+    };
+  }
+  if (statusCode >= 500 || TRY_AGAIN.has(statusCode)) {
+    const retryAfterMs = retryAfter(headers['retry-after']);
+    return { kind: 'retry', reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  }
+  return { kind: SET_UP_FAULTS.has(statusCode) ? 'retry' : 'refused', reason };
+}
+
+/** Seconds, or a date. */
+function retryAfter(value: string | string[] | undefined): number | undefined {
+  const text = Array.isArray(value) ? value[0] : value;
+  if (!text) return undefined;
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now();
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS);
+}
+
+function readable(text: string): string {
+  return text
+    .replace(/\p{Cc}+/gu, ' ')
+    .trim()
+    .slice(0, REASON_MAX_CHARS);
+}
+
+/** Reads up to the limit, and hangs up on an answer that is longer. */
+async function textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > ANSWER_MAX_BYTES) break;
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, ANSWER_MAX_BYTES);
+}
+
+/** Aborts after a while, or with the signal. */
+function limited(
+  timeoutMs: number,
+  signal: AbortSignal,
+): { signal: AbortSignal; done: () => void } {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(cancelled());
+  const timer = setTimeout(
+    () => controller.abort(new Error(`no answer within ${timeoutMs} ms`)),
+    timeoutMs,
+  );
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    signal: controller.signal,
+    done() {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+function always(address: string): LookupFunction {
+  const family = address.includes(':') ? 6 : 4;
+  return (_host, { all }, callback) => {
+    if (all) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
+}
+
+function basicAuthorization({ username, password }: URL): Readonly<Record<string, string>> {
+  if (!username && !password) return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString('base64')}` };
+}
+
+/** Node ignores what is no certificate, and the connection would fail much later for no visible reason. */
+function pemOf(caBundle: Buffer): string {
+  try {
+    new X509Certificate(caBundle);
+  } catch (error) {
+    throw new Error('caBundle: expected certificates in PEM', { cause: error });
+  }
+  return caBundle.toString();
+}
+
+/** Errors of sockets have a code, those of several addresses only inner errors. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message : String(error);
+}

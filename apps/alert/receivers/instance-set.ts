@@ -1,0 +1,160 @@
+import { discover, type Place } from './discovery';
+import { openEndpoint, type Endpoint } from './endpoint';
+import type { FiringAlert } from './firing-alert';
+import { Instance } from './instance';
+import type { Answer, ReceiverOptions } from './receiver';
+
+/** How long a list of instances is used: what DNS gives changes when a pod is replaced. */
+const DISCOVERY_AGE_MS = 30_000;
+/** Alerts go out one request after the other, while an older one may still be repaired. */
+const CONNECTIONS = 2;
+
+/** How instances are reached. */
+export interface InstanceSetOptions extends ReceiverOptions {
+  /** Name of the receiver. */
+  readonly name: string;
+  readonly caBundle: Buffer;
+}
+
+/** All instances of one Alertmanager. */
+export interface InstanceSet {
+  /** Sends alerts to every instance. Taken when one took them; the others get theirs behind. */
+  readonly post: (alerts: readonly FiringAlert[], signal: AbortSignal) => Promise<Answer>;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens the instances at these urls and those that are found from them. */
+export function instanceSet(urls: readonly URL[], options: InstanceSetOptions): InstanceSet {
+  const set = new Instances(urls, options);
+  return { post: (alerts, signal) => set.post(alerts, signal), close: () => set.close() };
+}
+
+class Instances {
+  readonly #urls: readonly URL[];
+  readonly #options: InstanceSetOptions;
+  readonly #closing = new AbortController();
+  #instances = new Map<string, Instance>();
+  #discoveredAtMs = -Infinity;
+  #discovering: Promise<void> | undefined;
+
+  constructor(urls: readonly URL[], options: InstanceSetOptions) {
+    this.#urls = urls;
+    this.#options = options;
+    // Opened here, so that a wrong caBundle is found when the receiver is opened.
+    this.#use(urls.map((url) => ({ url })));
+  }
+
+  async post(alerts: readonly FiringAlert[], signal: AbortSignal): Promise<Answer> {
+    await this.#refresh();
+    const all = [...this.#instances.values()];
+    const available = all.filter((one) => one.isAvailable);
+    // If all are away, whoever asks has waited long enough: all are tried.
+    const asked = available.length > 0 ? available : all;
+    const attempts = asked.map((instance) => ({ instance, answer: instance.post(alerts, signal) }));
+    const answer = await firstTaken(attempts.map((one) => one.answer));
+    if (answer.kind !== 'taken') return answer;
+    for (const instance of all) if (!asked.includes(instance)) instance.postBehind(alerts);
+    for (const attempt of attempts) {
+      void attempt.answer.then(
+        ({ kind }) => kind === 'retry' && attempt.instance.postBehind(alerts),
+        () => undefined,
+      );
+    }
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#discovering;
+    await Promise.all([...this.#instances.values()].map((one) => one.close()));
+  }
+
+  /** Waits for the first list of instances only: a later one is fetched while alerts go out by the one before. */
+  async #refresh(): Promise<void> {
+    const isFirst = this.#discoveredAtMs === -Infinity;
+    if (Date.now() - this.#discoveredAtMs > DISCOVERY_AGE_MS) {
+      this.#discovering ??= this.#discover().finally(() => (this.#discovering = undefined));
+    }
+    if (isFirst) await this.#discovering;
+  }
+
+  async #discover(): Promise<void> {
+    const places = await discover(this.#urls, (place, path) => this.#ask(place, path));
+    this.#discoveredAtMs = Date.now();
+    if (!this.#closing.signal.aborted) this.#use(places);
+  }
+
+  async #ask(place: Place, path: string): Promise<string | undefined> {
+    const known = this.#instances.get(keyOf(place))?.endpoint;
+    const endpoint = known ?? this.#open(place);
+    const text = await endpoint.get(`${basePathOf(place.url)}${path}`, this.#closing.signal);
+    if (known === undefined) await endpoint.close();
+    return text;
+  }
+
+  /** Keeps the instances that are still there, opens new ones, closes those that are gone. */
+  #use(places: readonly Place[]): void {
+    const before = this.#instances;
+    this.#instances = new Map(
+      places.map((place) => [keyOf(place), before.get(keyOf(place)) ?? this.#instance(place)]),
+    );
+    for (const [key, instance] of before) {
+      if (!this.#instances.has(key)) void instance.close();
+    }
+    if (before.size > 0 && !sameKeys(before, this.#instances)) {
+      const names = [...this.#instances.values()].map(({ endpoint }) => endpoint.name);
+      this.#options.log.info({ receiver: this.#options.name, instances: names }, 'instances found');
+    }
+  }
+
+  #instance(place: Place): Instance {
+    return new Instance(this.#open(place), {
+      basePath: basePathOf(place.url),
+      holdMs: this.#options.holdMs,
+    });
+  }
+
+  #open({ url, address }: Place): Endpoint {
+    const { caBundle, tryTimeoutMs } = this.#options;
+    const where = address === undefined ? { url } : { url, address };
+    return openEndpoint({ ...where, caBundle, tryTimeoutMs, connections: CONNECTIONS });
+  }
+}
+
+/** Resolves as soon as one took them; else with a refusal, which says more than a failure to connect. */
+async function firstTaken(answers: readonly Promise<Answer>[]): Promise<Answer> {
+  const taken = answers.map(async (one) => {
+    const answer = await one;
+    if (answer.kind !== 'taken') throw new NotTaken(answer);
+    return answer;
+  });
+  try {
+    return await Promise.any(taken);
+  } catch (error) {
+    const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
+    const others = errors.filter((one) => !(one instanceof NotTaken));
+    if (others.length > 0) throw others[0];
+    const failed = (errors as readonly NotTaken[]).map(({ answer }) => answer);
+    const refused = failed.find(({ kind }) => kind === 'refused');
+    return refused ?? failed[0] ?? { kind: 'retry', reason: 'no instance is known' };
+  }
+}
+
+/** Carries an answer through Promise.any. */
+class NotTaken extends Error {
+  constructor(readonly answer: Answer) {
+    super(answer.kind);
+  }
+}
+
+function keyOf({ url, address }: Place): string {
+  return `${url.href} ${address ?? ''}`;
+}
+
+function basePathOf(url: URL): string {
+  return url.pathname === '/' ? '' : url.pathname;
+}
+
+function sameKeys(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): boolean {
+  return a.size === b.size && [...a.keys()].every((key) => b.has(key));
+}

@@ -1,0 +1,91 @@
+import { backoffMs, type Backoff } from '@auditing/service/retry';
+import { wait } from '@auditing/service/wait';
+import type { Endpoint } from './endpoint';
+import { alertsBody, type FiringAlert } from './firing-alert';
+import type { Answer } from './receiver';
+
+/** What one instance that is away is owed, at most: some ten thousand alerts. The oldest go first. */
+const OWED_MAX_BYTES = 8 * 1024 * 1024;
+/** How often an instance that is away is tried. */
+const INSTANCE_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
+
+interface Owed {
+  readonly alerts: readonly FiringAlert[];
+  readonly bytes: number;
+  /** After this moment the alerts are over, and another instance has told everybody. */
+  readonly untilMs: number;
+}
+
+/** One Alertmanager. While it is away it is owed what the others took, for as long as those alerts last. */
+export class Instance {
+  readonly endpoint: Endpoint;
+  readonly #path: string;
+  readonly #holdMs: number;
+  readonly #closing = new AbortController();
+  #owed: Owed[] = [];
+  #owedBytes = 0;
+  #failures = 0;
+  #nextTryAtMs = 0;
+  #repairing: Promise<void> | undefined;
+
+  constructor(endpoint: Endpoint, { basePath, holdMs }: { basePath: string; holdMs: number }) {
+    this.endpoint = endpoint;
+    this.#path = `${basePath}/api/v2/alerts`;
+    this.#holdMs = holdMs;
+  }
+
+  /** False for a while after it failed. */
+  get isAvailable(): boolean {
+    return Date.now() >= this.#nextTryAtMs;
+  }
+
+  /** Sends alerts now. */
+  async post(alerts: readonly FiringAlert[], signal: AbortSignal): Promise<Answer> {
+    const body = alertsBody(alerts, { sentAtMs: Date.now(), holdMs: this.#holdMs });
+    const answer = await this.endpoint.post(this.#path, { body }, signal);
+    this.#failures = answer.kind === 'retry' ? this.#failures + 1 : 0;
+    this.#nextTryAtMs =
+      answer.kind === 'retry'
+        ? Date.now() +
+          Math.max(answer.retryAfterMs ?? 0, backoffMs(this.#failures, INSTANCE_BACKOFF))
+        : 0;
+    return answer;
+  }
+
+  /** Sends alerts that another instance has taken, as soon as this one can take them. */
+  postBehind(alerts: readonly FiringAlert[]): void {
+    const bytes = JSON.stringify(alerts).length;
+    this.#owed.push({ alerts, bytes, untilMs: Date.now() + this.#holdMs });
+    this.#owedBytes += bytes;
+    while (this.#owedBytes > OWED_MAX_BYTES) this.#drop();
+    this.#repairing ??= this.#repair().finally(() => (this.#repairing = undefined));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#repairing;
+    await this.endpoint.close();
+  }
+
+  async #repair(): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      for (let [next] = this.#owed; next !== undefined; [next] = this.#owed) {
+        if (Date.now() > next.untilMs) {
+          this.#drop();
+          continue;
+        }
+        await wait(Math.max(0, this.#nextTryAtMs - Date.now()), signal);
+        const answer = await this.post(next.alerts, signal);
+        // What it refuses it would refuse again.
+        if (answer.kind !== 'retry' && this.#owed[0] === next) this.#drop();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  #drop(): void {
+    this.#owedBytes -= this.#owed.shift()?.bytes ?? 0;
+  }
+}

@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { AlertServiceService } from '@auditing/proto/alert';
+import { RuleServiceService, type RuleSet } from '@auditing/proto/rule';
+import { grpcClient } from '@auditing/service/grpc-client';
+import { serveGrpc } from '@auditing/service/grpc-server';
+import { grpcService } from '@auditing/service/grpc-service';
+import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import type { Api } from '@auditing/service/rpc';
+import type { Context, Service } from '@auditing/service/service';
+import { alertMetrics, outboxMetrics } from './alert-metrics';
+import { alertApi } from './alert-service';
+import { SETTINGS, type AlertConfig } from './config';
+import { DELIVERY_BACKOFF } from './courier';
+import { Dispatcher } from './dispatcher';
+import { openOutbox, type Outbox } from './outbox';
+import { followSettings } from './receiver-settings';
+
+/** Between two looks for history that has grown too old and segments that nothing needs. */
+const TIDY_INTERVAL_MS = 10_000;
+
+/** What the alert service asks of others. */
+export interface AlertDependencies {
+  readonly rule: Api<typeof RuleServiceService>;
+}
+
+/** Opens the alert service: the outbox, the couriers, and what the rule service says of receivers. */
+export async function openAlert(
+  context: Context<AlertConfig>,
+  { rule }: AlertDependencies,
+): Promise<{ readonly api: Api<typeof AlertServiceService> }> {
+  const { config, log, closeLater } = context;
+  const now = Date.now;
+  const directory = join(config.dataDir, 'alert');
+  const outbox = await openOutbox({
+    directory: join(directory, 'outbox'),
+    log,
+    now,
+    limits: {
+      history: { maxAgeMs: config.historyAgeMs, maxCount: config.historyMax },
+      maxBytes: config.outboxMaxBytes,
+      maxPending: config.pendingMax,
+    },
+  });
+  closeLater('outbox', () => outbox.close());
+  const metrics = alertMetrics(context.metrics);
+  outboxMetrics(context.metrics, outbox, now);
+  const dispatcher = new Dispatcher({
+    outbox,
+    metrics,
+    log,
+    now,
+    maxAgeMs: config.maxAgeMs,
+    goneGraceMs: config.receiverGraceMs,
+    backoff: DELIVERY_BACKOFF,
+    receiver: { log, holdMs: config.holdMs, tryTimeoutMs: config.tryTimeoutMs },
+  });
+  closeLater('couriers', () => dispatcher.close());
+  tidyNowAndThen(context, outbox);
+
+  let receivers: readonly string[] | undefined;
+  const onRuleSet = ({ settings }: RuleSet): void => {
+    const specs = settings?.receivers ?? [];
+    if (specs.length === 0 && receivers?.length !== 0) {
+      log.warn('no receiver is configured: alerts are kept and listed, and sent nowhere');
+    }
+    receivers = [...new Set(specs.map(({ name }) => name))];
+    dispatcher.use(specs);
+  };
+  const following = await followSettings({ directory, rule, log, onRuleSet }, context.stopping);
+  closeLater('settings', () => following.done);
+  return { api: alertApi({ outbox, metrics, log, receivers: () => receivers }) };
+}
+
+function tidyNowAndThen({ log, closeLater }: Context<AlertConfig>, outbox: Outbox): void {
+  let tidying: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    tidying = tidying
+      .then(() => outbox.tidy())
+      .catch((error: unknown) => log.error({ err: error }, 'outbox could not be tidied'));
+  }, TIDY_INTERVAL_MS);
+  closeLater('tidying', () => {
+    clearInterval(timer);
+    return tidying;
+  });
+}
+
+/** The alert service as a process of its own. */
+export const alertService: Service<AlertConfig> = {
+  name: 'alert',
+  settings: SETTINGS,
+  adminPort: 9_093,
+  async setUp(context) {
+    const { config, closeLater } = context;
+    const credentials = await readGrpcCredentials(config.tls);
+    const rule = grpcClient(RuleServiceService, config.ruleAddress, { credentials });
+    closeLater('rule client', rule.close);
+    const { api } = await openAlert(context, { rule: rule.api });
+    const alert = await serveGrpc(context, {
+      listen: config.grpcListen,
+      credentials,
+      services: [grpcService(AlertServiceService, api)],
+      maxConnectionAgeMs: config.maxConnectionAgeMs,
+    });
+    return { addresses: { alert } };
+  },
+};
