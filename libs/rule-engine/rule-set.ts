@@ -1,6 +1,18 @@
 import type { EventFields, JsonValue } from '@auditing/audit-event/event-fields';
 import type { RuleName } from '@auditing/proto/event';
 import type { Diagnostic, Projection, RuleStatus, WebhookSettings } from '@auditing/proto/rule';
+import { createHash } from 'node:crypto';
+import type { Condition } from './condition';
+import { explainCondition, type Explanation } from './explain';
+import { FieldReader } from './field-source';
+import { compare, loadRules, type LoadedRule, type LoadedRules } from './load-rules';
+import { compileOutput, type OutputTemplate } from './output-template';
+import { Planner, type Plan } from './plan';
+import { ProjectionBuilder } from './projection';
+import { Report } from './report';
+import { ObjectReader } from './resource-reader';
+import { RuleIndex, type Listener } from './rule-index';
+import { readWebhookResource, type WebhookResource } from './webhook-resource';
 
 /**
  * A resource as plain JSON, as it came out of YAML or the Kubernetes API. Nothing about its shape is believed:
@@ -52,6 +64,13 @@ export interface RuleSet {
    * @returns the verdict; undefined if the event is ignored
    */
   evaluate(event: EventFields): EventVerdict | undefined;
+  /**
+   * Says of every part of a rule's condition what it sees in an event and what comes out.
+   *
+   * @param rule - its name
+   * @returns undefined if there is no such rule, or it is left out
+   */
+  explain(rule: string, event: EventFields): Explanation | undefined;
 }
 
 /**
@@ -60,5 +79,151 @@ export interface RuleSet {
  * @param resources - the resources as plain JSON
  */
 export function buildRuleSet(resources: Resources): RuleSet {
-  throw new Error(`not built yet (${resources.rules.length} rules)`);
+  const webhookReport = new Report(`Webhook/${webhookName(resources.webhook)}`);
+  const webhook = readWebhookResource(resources.webhook, webhookReport);
+  const loaded = loadRules(resources.rules, webhook, webhookReport);
+  const compiled = compileRules(loaded.rules, webhook);
+  const reports = [webhookReport, ...loaded.resources.map(({ report }) => report)];
+  return new CompiledRuleSet(loaded, webhook, {
+    ...compiled,
+    diagnostics: reports.flatMap(({ diagnostics }) => diagnostics),
+  });
+}
+
+function webhookName(webhook: Resource | undefined): string {
+  const name = ObjectReader.of(webhook, '', new Report('')).child('metadata').text('name');
+  return name === '' ? 'kube-auditing-webhook' : name;
+}
+
+/** A rule that is evaluated. */
+interface ActiveRule {
+  readonly rule: LoadedRule;
+  readonly plan: Plan;
+  readonly condition: Condition;
+  /** Undefined if it only archives. */
+  readonly output: OutputTemplate | undefined;
+  readonly alert: boolean;
+}
+
+interface CompiledRules {
+  readonly active: readonly ActiveRule[];
+  readonly index: RuleIndex;
+  readonly reader: FieldReader;
+}
+
+function compileRules(rules: readonly LoadedRule[], webhook: WebhookResource): CompiledRules {
+  const reader = new FieldReader();
+  const planner = new Planner(reader);
+  const active: ActiveRule[] = [];
+  for (const rule of rules) {
+    const output = rule.alerting ? compileOutput(rule.entry.output, rule.scope, reader) : undefined;
+    const { condition, entry, report } = rule;
+    report.problems(`${entry.path}.output`, entry.output, output?.problems ?? []);
+    if (condition === undefined || !isEffective(rule, webhook)) continue;
+    const plan = planner.plan(condition);
+    if ('severity' in plan) {
+      // The parts of the condition were checked where they stand, so that this is a last resort.
+      report.problems(`${entry.path}.condition`, entry.condition, [plan]);
+      continue;
+    }
+    const alert = rule.alerting && entry.priority >= webhook.settings.alertingPriority;
+    active.push({ rule, plan, condition, output, alert });
+  }
+  active.sort(
+    (a, b) => b.rule.entry.priority - a.rule.entry.priority || compare(a.rule.name, b.rule.name),
+  );
+  const plans = active.map(({ plan }) => plan);
+  return { active, reader, index: new RuleIndex(plans, planner, reader) };
+}
+
+/** Whether a match would do anything: alerting rules always archive, archiving ones from a priority on. */
+function isEffective(
+  { alerting, archiving, entry }: LoadedRule,
+  webhook: WebhookResource,
+): boolean {
+  if (!entry.enable) return false;
+  return alerting || (archiving && entry.priority >= webhook.settings.archivingPriority);
+}
+
+class CompiledRuleSet implements RuleSet {
+  readonly version: string;
+  readonly settings: WebhookSettings;
+  readonly projection: Projection;
+  readonly ruleNames: readonly RuleName[];
+  readonly diagnostics: readonly Diagnostic[];
+  private readonly matchCounts: number[];
+  private readonly mismatchCounts: number[];
+
+  constructor(
+    private readonly loaded: LoadedRules,
+    webhook: WebhookResource,
+    private readonly compiled: CompiledRules & { readonly diagnostics: readonly Diagnostic[] },
+  ) {
+    const { active, diagnostics } = compiled;
+    const projection = new ProjectionBuilder();
+    for (const { condition, output } of active) projection.add(condition, output?.roots ?? []);
+    this.projection = projection.build();
+    this.settings = webhook.settings;
+    this.diagnostics = diagnostics;
+    this.version = hashOf(loaded, webhook);
+    this.ruleNames = active.map(({ rule }) => ({ name: rule.name, priority: rule.entry.priority }));
+    this.matchCounts = active.map(() => 0);
+    this.mismatchCounts = active.map(() => 0);
+  }
+
+  rules(): RuleStatus[] {
+    const places = new Map(this.compiled.active.map(({ rule }, place) => [rule, place]));
+    return this.loaded.rules.map((rule) => {
+      const { name, entry, archiving, alerting, report } = rule;
+      const place = places.get(rule);
+      const { desc, condition, output, priority, path } = entry;
+      return {
+        ...{ name, desc, condition, output, priority, archiving, alerting },
+        active: place !== undefined,
+        diagnostics: report.diagnostics.filter((found) => found.path.startsWith(`${path}.`)),
+        matchCount: BigInt(this.matchCounts[place ?? -1] ?? 0),
+        typeMismatchCount: BigInt(this.mismatchCounts[place ?? -1] ?? 0),
+      };
+    });
+  }
+
+  evaluate(event: EventFields): EventVerdict | undefined {
+    const { index, reader } = this.compiled;
+    this.findings = [];
+    index.evaluate(event, this.listener);
+    const { findings } = this;
+    this.findings = [];
+    reader.end();
+    return findings.length === 0 ? undefined : { findings };
+  }
+
+  explain(name: string, event: EventFields): Explanation | undefined {
+    const condition = this.loaded.rules.find((rule) => rule.name === name)?.condition;
+    return condition && explainCondition(condition, event);
+  }
+
+  private findings: MatchedRule[] = [];
+
+  /** One for all events: it is called for each. */
+  private readonly listener: Listener = {
+    matched: (rule) => {
+      const active = this.compiled.active[rule];
+      this.matchCounts[rule] = (this.matchCounts[rule] ?? 0) + 1;
+      const message = active?.output?.render(this.compiled.reader) ?? '';
+      this.findings.push({ rule, message, alert: active?.alert ?? false });
+    },
+    mismatched: (rule, count) => {
+      this.mismatchCounts[rule] = (this.mismatchCounts[rule] ?? 0) + count;
+    },
+  };
+}
+
+/** Equal for rule sets that decide alike: the resources as read, in one order. */
+function hashOf({ resources }: LoadedRules, webhook: WebhookResource): string {
+  const rules = resources.map(({ name, namespace, labels, entries }) => ({
+    ...{ name, namespace },
+    labels: [...labels].sort(([a], [b]) => compare(a, b)),
+    entries: [...entries.values()].map(({ path: _path, ...entry }) => entry),
+  }));
+  return createHash('sha256').update(JSON.stringify({ rules, webhook })).digest('hex');
 }

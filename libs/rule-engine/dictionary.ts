@@ -1,0 +1,186 @@
+import { Severity } from '@auditing/proto/rule';
+import type { Condition, Test } from './condition';
+import { expandCondition, type Meaning, type Scope } from './expand';
+import { parseCondition } from './parse-condition';
+import { warning, type Problem } from './problem';
+import type { AliasEntry, Entry, ListEntry, MacroEntry, RuleResource } from './rule-resource';
+
+/** An entry together with the resource it stands in, whose names it sees first. */
+interface Place {
+  readonly entry: Entry;
+  readonly resource: RuleResource;
+}
+
+/** A reference inside a text: `${name}`. */
+export const REFERENCE = /\$\{([^}]*)\}/g;
+
+/**
+ * What the names in all Rule resources stand for. A name is looked up in the resource that uses it, then as
+ * `<resource>.<entry>` anywhere. Each entry is read once, and its problems are reported once, where it stands.
+ */
+export class Dictionary {
+  private readonly meanings = new Map<Entry, Meaning>();
+  /** The entries being read now, outermost first: meeting one again is a cycle. */
+  private readonly open: Place[] = [];
+  private readonly global = new Map<string, Place>();
+
+  /**
+   * @param resources - where two share a name, the first gives meaning to `${resource.entry}`
+   * @param checkTest - says what is wrong with a test beyond its form
+   */
+  constructor(
+    resources: readonly RuleResource[],
+    private readonly checkTest: (test: Test) => readonly Problem[],
+  ) {
+    for (const resource of resources) {
+      for (const entry of resource.entries.values()) {
+        const name = `${resource.name}.${entry.name}`;
+        if (!this.global.has(name)) this.global.set(name, { entry, resource });
+      }
+    }
+  }
+
+  /** The meaning of names where an entry of this resource uses them. */
+  scope(resource: RuleResource): Scope {
+    return (name) => {
+      const own = resource.entries.get(name);
+      const place = own === undefined ? this.global.get(name) : { entry: own, resource };
+      return place === undefined
+        ? { kind: 'none', reason: this.whyUnknown(resource, name) }
+        : this.meaning(place);
+    };
+  }
+
+  /** Reads a macro, list or alias for its problems alone: rules may never use it. */
+  check(resource: RuleResource, entry: Entry): void {
+    this.meaning({ resource, entry });
+  }
+
+  /** Parses and expands a condition that stands in a resource; reports what is wrong with it. */
+  read(resource: RuleResource, text: string, path: string): Condition | undefined {
+    const parsed = parseCondition(text);
+    const problems = [...parsed.problems];
+    let condition: Condition | undefined;
+    if (parsed.condition !== undefined) {
+      const expanded = expandCondition(parsed.condition, this.scope(resource), this.checkTest);
+      problems.push(...expanded.problems);
+      condition = expanded.problems.some(isError) ? undefined : expanded.condition;
+      problems.push(...quotedReferences(text));
+    }
+    resource.report.problems(path, text, problems);
+    return condition;
+  }
+
+  private meaning(place: Place): Meaning {
+    const known = this.meanings.get(place.entry);
+    if (known !== undefined) return known;
+    const start = this.open.findIndex(({ entry }) => entry === place.entry);
+    if (start !== -1) {
+      const names = [...this.open.slice(start), place].map(({ entry }) => entry.name);
+      return { kind: 'none', reason: `refers to itself: ${names.join(' → ')}` };
+    }
+    this.open.push(place);
+    const meaning = this.readMeaning(place);
+    this.open.pop();
+    this.meanings.set(place.entry, meaning);
+    return meaning;
+  }
+
+  private readMeaning({ entry, resource }: Place): Meaning {
+    switch (entry.type) {
+      case 'rule':
+        return {
+          kind: 'none',
+          reason: 'is a rule; only macros, lists and aliases can be used in others',
+        };
+      case 'macro':
+        return this.readMacro(entry, resource);
+      case 'list':
+        return this.readList(entry, resource);
+      case 'alias':
+        return this.readAlias(entry, resource);
+    }
+  }
+
+  private readMacro(entry: MacroEntry, resource: RuleResource): Meaning {
+    const path = `${entry.path}.macro`;
+    const condition = this.read(resource, entry.macro, path);
+    return condition === undefined ? broken(entry, path) : { kind: 'macro', condition };
+  }
+
+  private readList(entry: ListEntry, resource: RuleResource): Meaning {
+    if (entry.list.length === 0)
+      resource.report.warn(`${entry.path}.list`, 'the list is empty: nothing is in it');
+    const scope = this.scope(resource);
+    const items: string[] = [];
+    for (const [i, item] of entry.list.entries()) {
+      const name = /^\$\{([^}]+)\}$/.exec(item.trim())?.[1];
+      if (name === undefined) {
+        items.push(item);
+        continue;
+      }
+      const meaning = scope(name);
+      if (meaning.kind !== 'list') {
+        const reason =
+          meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not list`;
+        const path = `${entry.path}.list[${i}]`;
+        resource.report.error(path, `\`${item}\` ${reason}`);
+        return broken(entry, path);
+      }
+      items.push(...meaning.items);
+    }
+    return { kind: 'list', items };
+  }
+
+  private readAlias(entry: AliasEntry, resource: RuleResource): Meaning {
+    const path = `${entry.path}.alias`;
+    const { condition, problems } = parseCondition(entry.alias);
+    if (condition?.kind !== 'truth') {
+      resource.report.problems(path, entry.alias, problems.filter(isError));
+      if (condition !== undefined)
+        resource.report.error(path, 'expected one field, such as User.username');
+      return broken(entry, path);
+    }
+    const { path: field, from, to } = condition;
+    const test: Test = { kind: 'exists', negated: false, path: field, from, to };
+    const expanded = expandCondition(test, this.scope(resource), this.checkTest);
+    resource.report.problems(path, entry.alias, expanded.problems);
+    const isUsable = !expanded.problems.some(isError) && expanded.condition?.kind === 'exists';
+    return isUsable ? { kind: 'alias', path: expanded.condition.path } : broken(entry, path);
+  }
+
+  private whyUnknown(resource: RuleResource, name: string): string {
+    const near = [...resource.entries.keys(), ...this.global.keys()].find(
+      (known) => known.toLowerCase() === name.toLowerCase() || known.endsWith(`.${name}`),
+    );
+    const hint = near === undefined ? '' : `; did you mean \`\${${near}}\`?`;
+    return `is not known: no macro, list or alias of this name${hint}`;
+  }
+}
+
+function broken(entry: Entry, path: string): Meaning {
+  return {
+    kind: 'none',
+    reason: `cannot be used: ${entry.type} \`${entry.name}\` is wrong, see ${path}`,
+  };
+}
+
+function isError({ severity }: Problem): boolean {
+  return severity === Severity.ERROR;
+}
+
+/** References inside quotes, which are plain text here and were put in by the original. */
+function quotedReferences(text: string): Problem[] {
+  const problems: Problem[] = [];
+  for (const quoted of text.matchAll(/"(?:[^"\\]|\\[^])*"/g)) {
+    const inside = quoted[0].search(REFERENCE);
+    if (inside === -1 || text[quoted.index - 1] === '.') continue;
+    problems.push(
+      warning(
+        quoted.index + inside,
+        'a reference inside quotes is not put in; the text is compared as it stands',
+      ),
+    );
+  }
+  return problems;
+}

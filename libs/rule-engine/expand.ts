@@ -1,0 +1,159 @@
+import type { Condition, Membership, Path, Test, TextLiteral } from './condition';
+import { printPath } from './path-text';
+import { error, type Problem } from './problem';
+
+/** What a `${reference}` stands for. */
+export type Meaning =
+  | { readonly kind: 'macro'; readonly condition: Condition }
+  | { readonly kind: 'list'; readonly items: readonly string[] }
+  | { readonly kind: 'alias'; readonly path: Path }
+  /** It stands for nothing usable; `reason` completes "`${x}` …". */
+  | { readonly kind: 'none'; readonly reason: string };
+
+/** Finds what a name stands for, where it is used. */
+export type Scope = (name: string) => Meaning;
+
+/** A condition without references; or the problems that keep it from being one. */
+export interface Expanded {
+  readonly condition: Condition | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Largest condition after expansion, in tests: macros that double each other grow beyond any memory. */
+const MAX_TESTS = 10_000;
+
+/**
+ * Puts in what the references of a condition stand for: on the tree, so that a macro stays together as if it were
+ * in parentheses, whatever it begins with, and no item of a list can close a quote.
+ *
+ * @param checkTest - is shown each test of the condition itself (not those of macros), expanded
+ */
+export function expandCondition(
+  condition: Condition,
+  scope: Scope,
+  checkTest: (test: Test) => readonly Problem[] = () => [],
+): Expanded {
+  const expander = new Expander(scope, checkTest);
+  const expanded = expander.expand(condition);
+  const { problems } = expander;
+  if (expanded !== undefined && countTests(expanded) > MAX_TESTS) {
+    problems.push(error(0, `with its macros the condition has more than ${MAX_TESTS} tests`));
+    return { condition: undefined, problems };
+  }
+  return { condition: expanded, problems };
+}
+
+/** Counted with what a macro holds at each of its uses; a sum of known sums, so that it takes no time to grow. */
+const testCounts = new WeakMap<Condition, number>();
+
+function countTests(condition: Condition): number {
+  let count = testCounts.get(condition);
+  if (count === undefined) {
+    if (condition.kind === 'not') count = countTests(condition.operand);
+    else if (condition.kind === 'and' || condition.kind === 'or') {
+      count = condition.operands.reduce((sum, operand) => sum + countTests(operand), 0);
+    } else count = 1;
+    testCounts.set(condition, count);
+  }
+  return count;
+}
+
+class Expander {
+  readonly problems: Problem[] = [];
+
+  constructor(
+    private readonly scope: Scope,
+    private readonly checkTest: (test: Test) => readonly Problem[],
+  ) {}
+
+  expand(condition: Condition): Condition | undefined {
+    switch (condition.kind) {
+      case 'and':
+      case 'or': {
+        const operands = condition.operands.map((operand) => this.expand(operand));
+        return operands.every(isThere) ? { ...condition, operands } : undefined;
+      }
+      case 'not': {
+        const operand = this.expand(condition.operand);
+        return operand && { ...condition, operand };
+      }
+      case 'truth':
+        return this.expandTruth(condition.path) ?? this.expandTest(condition);
+      default:
+        return this.expandTest(condition);
+    }
+  }
+
+  /** The macro that a bare reference stands for; undefined if it is no macro. */
+  private expandTruth(path: Path): Condition | undefined {
+    if (!path.isReference || hasSuffix(path)) return undefined;
+    const meaning = this.scope(path.segments[0].key);
+    return meaning.kind === 'macro' ? meaning.condition : undefined;
+  }
+
+  private expandTest(test: Test): Test | undefined {
+    const path = this.expandPath(test.path);
+    if (path === undefined) return undefined;
+    const located = { ...path, from: test.path.from, to: test.path.to };
+    const expanded =
+      test.kind === 'member' ? this.expandItems(test, located) : { ...test, path: located };
+    if (expanded !== undefined) this.problems.push(...this.checkTest(expanded));
+    return expanded;
+  }
+
+  private expandPath(path: Path): Path | undefined {
+    if (!path.isReference) return path;
+    const [{ key, indexes }, ...suffix] = path.segments;
+    const meaning = this.scope(key);
+    switch (meaning.kind) {
+      case 'none':
+        return this.refuse(path, meaning.reason);
+      case 'list':
+        return this.refuse(path, 'is a list; it can stand behind `in` only');
+      case 'macro':
+        return this.refuse(path, 'is a macro, which is a whole condition; an alias names a field');
+      case 'alias': {
+        const [head, ...rest] = meaning.path.segments;
+        const aliased = [head, ...rest];
+        const last = aliased.pop() ?? head;
+        const [first = last, ...others] = [
+          ...aliased,
+          { key: last.key, indexes: [...last.indexes, ...indexes] },
+          ...suffix,
+        ];
+        return { ...path, isReference: false, segments: [first, ...others] };
+      }
+    }
+  }
+
+  private expandItems(test: Membership, path: Path): Membership | undefined {
+    const items = test.items.flatMap((item) => {
+      if (item.kind !== 'path') return [item];
+      const meaning = this.scope(item.segments[0].key);
+      if (meaning.kind === 'list') return meaning.items.map((text) => textAt(text, item));
+      const reason =
+        meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not list`;
+      return [this.refuse(item, reason)];
+    });
+    return items.every(isThere) ? { ...test, path, items } : undefined;
+  }
+
+  private refuse(path: Path, reason: string): undefined {
+    const [head] = path.segments;
+    const name = printPath({ ...path, segments: [{ key: head.key, indexes: [] }] });
+    this.problems.push(error(path.from, `\`${name}\` ${reason}`));
+    return undefined;
+  }
+}
+
+function hasSuffix(path: Path): boolean {
+  return path.segments.length > 1 || path.segments[0].indexes.length > 0;
+}
+
+function textAt(text: string, { from, to }: Path): TextLiteral {
+  return { kind: 'text', text, from, to };
+}
+
+function isThere<T>(value: T | undefined): value is T {
+  return value !== undefined;
+}

@@ -1,0 +1,197 @@
+import { columnFieldOf } from '@auditing/audit-event/column-fields';
+import type { Field } from '@auditing/proto/event';
+import { DocumentNeed, Projection } from '@auditing/proto/rule';
+import type { Condition, Test } from './condition';
+import { resolvePath, type Root } from './field-source';
+
+/**
+ * A set of events by verb, resource and subresource; undefined stands for any. Only ever too large: an event
+ * outside is certainly not meant.
+ */
+interface Box {
+  readonly verbs: ReadonlySet<string> | undefined;
+  readonly resources: ReadonlySet<string> | undefined;
+  readonly subresources: ReadonlySet<string> | undefined;
+}
+
+/** Boxes beside each other; none at all is the empty set. */
+type Region = readonly Box[];
+
+const SIDES = ['verbs', 'resources', 'subresources'] as const;
+const SIDE_OF_FIELD: ReadonlyMap<string, keyof Box> = new Map([
+  ['Verb', 'verbs'],
+  ['ObjectRef.Resource', 'resources'],
+  ['ObjectRef.Subresource', 'subresources'],
+]);
+
+const EVERYTHING: Region = [{ verbs: undefined, resources: undefined, subresources: undefined }];
+const NOTHING: Region = [];
+
+/** More boxes than these are replaced by one around all of them, so that rules cannot blow the projection up. */
+const MAX_BOXES = 64;
+
+/** Gathers what rules read of events: columns for all, the whole document for those that need more. */
+export class ProjectionBuilder {
+  private readonly fields = new Set<Field>();
+  private documents: Region = NOTHING;
+
+  constructor() {
+    this.addRoot({ field: 'Verb' }, NOTHING);
+    this.addRoot({ field: 'ObjectRef.Resource' }, NOTHING);
+    this.addRoot({ field: 'ObjectRef.Subresource' }, NOTHING);
+  }
+
+  /** A rule that is evaluated, and what its output reads. */
+  add(condition: Condition, outputRoots: readonly Root[]): void {
+    forEachTest(condition, (test) => this.addRoot(resolvePath(test.path).root, NOTHING));
+    this.documents = union(this.documents, documentRegion(condition));
+    const matches = matchRegion(condition);
+    for (const root of outputRoots) this.addRoot(root, matches);
+  }
+
+  /** What was gathered. */
+  build(): Projection {
+    return {
+      fields: [...this.fields].sort((a, b) => a - b),
+      documents: this.documents.map(toDocumentNeed),
+    };
+  }
+
+  private addRoot(root: Root, where: Region): void {
+    const column = columnOf(root);
+    if (column === undefined) this.documents = union(this.documents, where);
+    else this.fields.add(column);
+  }
+}
+
+/** Whether no event at all can match, whatever it holds besides verb, resource and subresource. */
+export function matchesNothing(condition: Condition): boolean {
+  return matchRegion(condition).length === 0;
+}
+
+function columnOf(root: Root): Field | undefined {
+  return 'field' in root ? columnFieldOf(root.field) : undefined;
+}
+
+function forEachTest(condition: Condition, visit: (test: Test) => void): void {
+  switch (condition.kind) {
+    case 'and':
+    case 'or':
+      for (const operand of condition.operands) forEachTest(operand, visit);
+      break;
+    case 'not':
+      forEachTest(condition.operand, visit);
+      break;
+    default:
+      visit(condition);
+  }
+}
+
+/** Where a condition can be true at all. */
+function matchRegion(condition: Condition): Region {
+  switch (condition.kind) {
+    case 'and':
+      return condition.operands.map(matchRegion).reduce(intersection, EVERYTHING);
+    case 'or':
+      return condition.operands.map(matchRegion).reduce(union, NOTHING);
+    case 'not':
+      return EVERYTHING;
+    default:
+      return testRegion(condition);
+  }
+}
+
+function testRegion(test: Test): Region {
+  const { root, steps } = resolvePath(test.path);
+  const side = 'field' in root ? SIDE_OF_FIELD.get(root.field) : undefined;
+  const texts = demandedTexts(test);
+  if (side === undefined || texts === undefined || steps.length > 0) return EVERYTHING;
+  return texts.length === 0
+    ? NOTHING
+    : EVERYTHING.map((box) => ({ ...box, [side]: new Set(texts) }));
+}
+
+/** The texts one of which a value must be; undefined if the test demands no such thing. */
+function demandedTexts(test: Test): string[] | undefined {
+  if (test.kind === 'compare' && test.operator === '=' && test.value.kind === 'text') {
+    return [test.value.text];
+  }
+  if (test.kind !== 'member' || test.operator !== 'in' || test.negated) return undefined;
+  return test.items.flatMap((item) => (item.kind === 'path' ? [] : [item.text]));
+}
+
+/** Where the whole document can change what a condition says. */
+function documentRegion(condition: Condition): Region {
+  switch (condition.kind) {
+    case 'and': {
+      const needed = condition.operands.map(documentRegion).reduce(union, NOTHING);
+      return needed.length === 0 ? NOTHING : intersection(needed, matchRegion(condition));
+    }
+    case 'or':
+      return condition.operands.map(documentRegion).reduce(union, NOTHING);
+    case 'not':
+      return documentRegion(condition.operand);
+    default:
+      return columnOf(resolvePath(condition.path).root) === undefined ? EVERYTHING : NOTHING;
+  }
+}
+
+function union(a: Region, b: Region): Region {
+  const boxes = [...a];
+  for (const box of b) {
+    if (!boxes.some((known) => covers(known, box))) boxes.push(box);
+  }
+  return boxes.length <= MAX_BOXES ? boxes : [around(boxes)];
+}
+
+function intersection(a: Region, b: Region): Region {
+  const boxes = a.flatMap((left) => b.flatMap((right) => intersectBoxes(left, right)));
+  return union(NOTHING, boxes);
+}
+
+function intersectBoxes(a: Box, b: Box): Box[] {
+  const box = {
+    verbs: common(a.verbs, b.verbs),
+    resources: common(a.resources, b.resources),
+    subresources: common(a.subresources, b.subresources),
+  };
+  return SIDES.some((side) => box[side]?.size === 0) ? [] : [box];
+}
+
+function common(
+  a: ReadonlySet<string> | undefined,
+  b: ReadonlySet<string> | undefined,
+): ReadonlySet<string> | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return new Set([...a].filter((text) => b.has(text)));
+}
+
+function covers(outer: Box, inner: Box): boolean {
+  return SIDES.every((side) => {
+    const [wide, narrow] = [outer[side], inner[side]];
+    return (
+      wide === undefined || (narrow !== undefined && [...narrow].every((text) => wide.has(text)))
+    );
+  });
+}
+
+/** One box around all. */
+function around(boxes: Region): Box {
+  const joined = (side: keyof Box): ReadonlySet<string> | undefined => {
+    const sets = boxes.map((box) => box[side]);
+    return sets.includes(undefined) ? undefined : new Set(sets.flatMap((set) => [...(set ?? [])]));
+  };
+  return {
+    verbs: joined('verbs'),
+    resources: joined('resources'),
+    subresources: joined('subresources'),
+  };
+}
+
+function toDocumentNeed({ verbs, resources, subresources }: Box): DocumentNeed {
+  return {
+    verbs: [...(verbs ?? [])].sort(),
+    resources: [...(resources ?? [])].sort(),
+    subresources: [...(subresources ?? [])].sort(),
+  };
+}
