@@ -110,8 +110,9 @@ function warnOfIdleSelector(
   const present = [...new Set(resources.map(({ labels }) => labels.get('type')))].filter(Boolean);
   const hint =
     present.length === 0 ? '' : `; the Rules are labelled type: ${present.join(', type: ')}`;
+  const effect = kind === 'archiving' ? 'archived by priority' : 'raised as an alert';
   const path = `spec.auditSinkPolicy.${kind}RuleSelector`;
-  report.warn(path, `${printSelector(selector)} picks no Rule, so nothing is ${kind}${hint}`);
+  report.warn(path, `${printSelector(selector)} picks no Rule, so nothing is ${effect}${hint}`);
 }
 
 /** Warns of an enabled rule that is well-formed and yet does nothing. */
