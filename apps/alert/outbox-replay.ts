@@ -6,6 +6,8 @@ import { OutboxRecord, type DeliveryOutcome, type RaisedAlert } from '@auditing/
 import type { Logger } from 'pino';
 import { AlertIndex, type NewAlert } from './alert-index';
 
+const KNOWN_PRIORITIES = new Set([Priority.DEBUG, Priority.INFO, Priority.WARNING]);
+
 /** What an outbox knows, out of its journal. */
 export interface Replayed {
   readonly index: AlertIndex;
@@ -93,8 +95,6 @@ export function newAlert(position: number, raised: RaisedAlert): NewAlert {
 }
 
 /** A priority that a later release invents goes out after those that are known here. */
-function knownPriority(priority: Priority | undefined): Priority {
-  return priority !== undefined && priority in Priority && priority > 0
-    ? priority
-    : Priority.UNSPECIFIED;
+function knownPriority(priority: Priority = Priority.UNSPECIFIED): Priority {
+  return KNOWN_PRIORITIES.has(priority) ? priority : Priority.UNSPECIFIED;
 }

@@ -1,0 +1,82 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const READY_TIMEOUT_MS = 20_000;
+
+/** An alert as a real Alertmanager shows it. */
+export interface ShownAlert {
+  readonly labels: Record<string, string>;
+  readonly annotations: Record<string, string>;
+  readonly startsAt: string;
+  readonly endsAt: string;
+  readonly fingerprint: string;
+}
+
+/** A real Alertmanager, which forgets its alerts when it is stopped. */
+export interface Alertmanager {
+  readonly url: string;
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly alerts: () => Promise<ShownAlert[]>;
+}
+
+/** Starts one on a free port, with its data below `folder`. */
+export async function startAlertmanager(
+  folder: string,
+  args: string[] = [],
+): Promise<Alertmanager> {
+  mkdirSync(folder, { recursive: true });
+  const config = join(folder, 'alertmanager.yml');
+  writeFileSync(config, 'route: { receiver: none }\nreceivers: [{ name: none }]\n');
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  let child: ChildProcess | undefined;
+  const alertmanager: Alertmanager = {
+    url,
+    async start() {
+      child = spawn(
+        'prometheus-alertmanager',
+        [
+          `--config.file=${config}`,
+          `--storage.path=${join(folder, 'data')}`,
+          `--web.listen-address=127.0.0.1:${port}`,
+          '--cluster.listen-address=',
+          ...args,
+        ],
+        { stdio: 'ignore' },
+      );
+      const giveUpAt = Date.now() + READY_TIMEOUT_MS;
+      while (!(await fetch(`${url}/-/ready`).catch(() => undefined))?.ok) {
+        if (Date.now() > giveUpAt) throw new Error('prometheus-alertmanager was not ready in time');
+        await sleep(50);
+      }
+    },
+    async stop() {
+      if (child?.exitCode !== null) return;
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+      child = undefined;
+    },
+    async alerts() {
+      const response = await fetch(`${url}/api/v2/alerts`);
+      return (await response.json()) as ShownAlert[];
+    },
+  };
+  await alertmanager.start();
+  return alertmanager;
+}
+
+/** A port that nobody listens on just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
