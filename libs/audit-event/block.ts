@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
-import { Block, Codec } from '@auditing/proto/event';
+import { type Block, Codec } from '@auditing/proto/event';
 import { loadZstd, zstdContentBound } from './zstd';
 
 /** A block cannot be read: damaged, too large, or not of the size it claims. */

@@ -159,7 +159,7 @@ describe.each(RECORDED)('$what', ({ bodies, events }) => {
             key: Buffer.alloc(32),
             listSource: body.listSource,
           });
-          const stageMs = Date.parse(String(event.get('StageTimestamp')));
+          const stageMs = Date.parse(event.get('StageTimestamp') as string);
           return (
             typed.auditId !== event.get('AuditID') ||
             typed.stageTimestamp?.seconds !== BigInt(Math.floor(stageMs / 1000)) ||

@@ -32,12 +32,9 @@ describe('decodeBody', () => {
       '{"items":[{"level":"a"},{"level":tru},{"level":"c"}]}',
     );
     expect(events).toHaveLength(2);
-    expect(badItems).toEqual([
-      expect.objectContaining({
-        at: '$.items[1]',
-        reason: expect.stringMatching(/not valid JSON/),
-      }),
-    ]);
+    expect(badItems).toHaveLength(1);
+    expect(badItems[0]?.at).toBe('$.items[1]');
+    expect(badItems[0]?.reason).toMatch(/not valid JSON/);
     expect(String(badItems[0]?.bytes)).toBe('{"level":tru}');
   });
 

@@ -1,6 +1,14 @@
 import { Source, Strip } from '@auditing/proto/event';
 import type { EventField, EventFields, JsonValue } from './event-fields';
-import { type JsonObject, type KeyNames, fieldKeys, findKey, isJsonObject } from './field-keys';
+import {
+  type JsonObject,
+  type KeyNames,
+  fieldKeys,
+  findExactKey,
+  findKey,
+  hasOddKeys,
+  isJsonObject,
+} from './field-keys';
 import { keyText, looseMembers, skipSpace } from './json-bytes';
 import { stripBodies } from './strip';
 import { microsFromText } from './timestamp';
@@ -23,6 +31,8 @@ const PLACEHOLDER = Buffer.from('0');
 /** One event, read out of its own bytes. */
 export class DecodedEvent implements EventFields {
   private filledWorkspace = '';
+  /** True if a top-level key has a case that no API server sends, which makes every look-up slower. */
+  private oddKeys: boolean | undefined;
 
   /** Use decodeEvent. */
   constructor(
@@ -87,7 +97,9 @@ export class DecodedEvent implements EventFields {
   }
 
   private top(names: KeyNames): JsonValue | undefined {
-    const key = findKey(this.parts.head, names);
+    const { head } = this.parts;
+    this.oddKeys ??= hasOddKeys(head);
+    const key = this.oddKeys ? findKey(head, names) : findExactKey(head, names);
     return key === undefined ? undefined : this.valueOf(key);
   }
 

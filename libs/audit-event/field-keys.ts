@@ -73,29 +73,44 @@ function keyNames(go: string): KeyNames {
   return { lower, go, folded: go.toLowerCase() };
 }
 
+/** Every exact spelling of a top-level key. */
+const TOP_SPELLINGS: ReadonlySet<string> = new Set(
+  Object.values(FIELD_KEYS).flatMap(({ top }) => [top.lower, top.go]),
+);
+const TOP_FOLDED: ReadonlySet<string> = new Set(
+  Object.values(FIELD_KEYS).map(({ top }) => top.folded),
+);
+
+/** True if a top-level key of an event is a known one in another case than either API server's. */
+export function hasOddKeys(event: JsonObject): boolean {
+  for (const key in event) {
+    if (!TOP_SPELLINGS.has(key) && TOP_FOLDED.has(key.toLowerCase())) return true;
+  }
+  return false;
+}
+
+/** As findKey, among the exact spellings alone. */
+export function findExactKey(object: JsonObject, names: KeyNames): string | undefined {
+  const lower = object[names.lower];
+  if (lower !== undefined && lower !== null) return names.lower;
+  const go = object[names.go];
+  if (go !== undefined) return names.go;
+  return lower === undefined ? undefined : names.lower;
+}
+
 /**
  * The name under which an object holds a key: one of the exact spellings first, then any other case of it, as Go's
  * decoder does. A key whose value is null is taken only if there is no other. Undefined if there is none.
  */
 export function findKey(object: JsonObject, names: KeyNames): string | undefined {
-  const lower = object[names.lower];
-  if (lower !== undefined && lower !== null) return names.lower;
-  const go = object[names.go];
-  if (go !== undefined && go !== null) return names.go;
+  const exact = findExactKey(object, names);
+  if (exact !== undefined && object[exact] !== null) return exact;
   const { folded } = names;
-  let empty: string | undefined;
   for (const key in object) {
-    if (key.length !== folded.length || key.toLowerCase() !== folded) continue;
-    if (object[key] !== null) return key;
-    empty ??= key;
+    const matches = key.length === folded.length && key.toLowerCase() === folded;
+    if (matches && object[key] !== null) return key;
   }
-  return empty;
-}
-
-/** The value of a key in any case; undefined where it is missing. */
-export function findValue(object: JsonObject, names: KeyNames): JsonValue | undefined {
-  const key = findKey(object, names);
-  return key === undefined ? undefined : object[key];
+  return exact;
 }
 
 /** True for what JSON writes in braces. */

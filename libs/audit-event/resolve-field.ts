@@ -48,10 +48,10 @@ export function suggestField(name: string): EventField | undefined {
 /** How many characters must be added, removed or replaced to turn one text into the other. */
 function editDistance(from: string, to: string): number {
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [row, fromChar] of [...from].entries()) {
+  for (let row = 0; row < from.length; row++) {
     const current = [row + 1];
-    for (const [column, toChar] of [...to].entries()) {
-      const replaced = (previous[column] ?? 0) + (fromChar === toChar ? 0 : 1);
+    for (let column = 0; column < to.length; column++) {
+      const replaced = (previous[column] ?? 0) + (from[row] === to[column] ? 0 : 1);
       const removed = (previous[column + 1] ?? 0) + 1;
       const added = (current[column] ?? 0) + 1;
       current.push(Math.min(replaced, removed, added));

@@ -29,6 +29,14 @@ const BOTH: readonly (readonly [string, string])[] = [
 const split = (text: string) => splitBody(Buffer.from(text));
 const texts = (text: string) => split(text).slices.map(String);
 
+function errorOf(body: Buffer | string): unknown {
+  try {
+    return splitBody(typeof body === 'string' ? Buffer.from(body) : body);
+  } catch (error) {
+    return error;
+  }
+}
+
 describe('splitBody', () => {
   test.each(BOTH)('finds the events of %s', async (_, body) => {
     expect(texts(body)).toEqual([E1, E2]);
@@ -76,7 +84,7 @@ describe('splitBody', () => {
   ])('refuses %j, saying where', (body, at, message) => {
     expect(() => split(body)).toThrow(BodyError);
     expect(() => split(body)).toThrow(message);
-    expect(() => split(body)).toThrow(expect.objectContaining({ at }));
+    expect(errorOf(body)).toMatchObject({ at });
   });
 
   test('reports bad items beside good ones, with path and bytes', () => {
@@ -116,22 +124,19 @@ describe('splitBody', () => {
     expect(() => split(`[${'{},'.repeat(500_000)}{}]`)).toThrow(/more than 500000 items/);
   });
 
-  test('never throws anything but BodyError', () => {
+  test('never throws anything but BodyError', async () => {
     const jsonish = fc
-      .array(fc.constantFrom(...'{}[]",:\\ \n1', '"items":', 'null', E1, '\u0000'), {
+      .array(fc.constantFrom(...Array.from('{}[]",:\\ \n1'), '"items":', 'null', E1, '\u0000'), {
         maxLength: 40,
       })
       .map((parts) => Buffer.from(parts.join('')));
     const bytes = fc.uint8Array({ maxLength: 64 }).map((array) => Buffer.from(array));
-    fc.assert(
+    await fc.assert(
       fc.asyncProperty(fc.oneof(bytes, jsonish), async (body) => {
-        for (const attempt of [async () => splitBody(body), () => decodeBody(body)]) {
-          try {
-            await attempt();
-          } catch (error) {
-            if (!(error instanceof BodyError)) throw error;
-          }
-        }
+        const thrown = [errorOf(body), await decodeBody(body).catch((error: unknown) => error)];
+        expect(
+          thrown.filter((error) => error instanceof Error && !(error instanceof BodyError)),
+        ).toEqual([]);
       }),
       { numRuns: 2000 },
     );

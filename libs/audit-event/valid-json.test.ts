@@ -71,27 +71,10 @@ test.each([
 });
 
 test('agrees with JSON.parse on any JSON with one change in it', () => {
-  const noise = fc.constantFrom(
-    '',
-    '"',
-    '\\',
-    '{',
-    '}',
-    '[',
-    ']',
-    ',',
-    ':',
-    '0',
-    '-',
-    '.',
-    'e',
-    ' ',
-    '\n',
-    't',
-    'null',
-  );
+  const inserted = fc.constantFrom('', 'null', ...Array.from('"\\{}[],:0-.e \nt'));
+  const change = fc.record({ at: fc.nat(), cut: fc.nat(2), inserted });
   fc.assert(
-    fc.property(fc.json(), fc.nat(), fc.nat(2), noise, (json, at, cut, inserted) => {
+    fc.property(fc.json(), change, (json, { at, cut, inserted }) => {
       const place = at % (json.length + 1);
       const text = json.slice(0, place) + inserted + json.slice(place + cut);
       expect(isValidJson(Buffer.from(text))).toBe(parses(Buffer.from(text).toString()));
