@@ -1,0 +1,77 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+import type { EngineStats } from './engine';
+
+/** From a memory-backed disk to a cloud disk that is busy, in seconds. */
+const APPEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+interface EngineGauge {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (stats: EngineStats) => number;
+}
+
+const GAUGES: readonly EngineGauge[] = [
+  { name: 'log_bytes', help: 'Size of the log.', value: (stats) => stats.logBytes },
+  {
+    name: 'index_bytes',
+    help: 'Size of the indexes on disk.',
+    value: (stats) => stats.indexBytes,
+  },
+  {
+    name: 'index_memory_bytes',
+    help: 'Memory that indexes take.',
+    value: (stats) => stats.memoryBytes,
+  },
+  { name: 'segments', help: 'Segments of the log.', value: (stats) => stats.segmentCount },
+  {
+    name: 'removed_segments',
+    help: 'Segments removed by retention since the start.',
+    value: (stats) => stats.removedSegmentCount,
+  },
+  {
+    name: 'damaged_records',
+    help: 'Times that a damaged record was met since the start. Above 0: check the disk.',
+    value: (stats) => stats.damagedRecordCount,
+  },
+];
+
+/** What the service counts. */
+export interface ArchiveMetrics {
+  readonly archived: Counter;
+  readonly duplicate: Counter;
+  readonly appendSeconds: Histogram;
+}
+
+/** Registers the metrics of the archive; `stats` is asked at each scrape. */
+export function archiveMetrics(registry: Registry, stats: () => EngineStats): ArchiveMetrics {
+  for (const { name, help, value } of GAUGES) {
+    new Gauge({
+      name: `auditing_archive_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(value(stats()));
+      },
+    });
+  }
+  const registers = [registry];
+  return {
+    archived: new Counter({
+      name: 'auditing_archive_events_archived_total',
+      help: 'Events newly stored.',
+      registers,
+    }),
+    duplicate: new Counter({
+      name: 'auditing_archive_events_duplicate_total',
+      help: 'Events that were stored already, by their batch id or their key.',
+      registers,
+    }),
+    appendSeconds: new Histogram({
+      name: 'auditing_archive_append_seconds',
+      help: 'Time from a batch to its being durable.',
+      buckets: APPEND_BUCKETS,
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,70 @@
+import { status } from '@grpc/grpc-js';
+import {
+  AppendResponse,
+  type AppendRequest,
+  type ArchiveServiceService,
+} from '@auditing/proto/archive';
+import type { Api } from '@auditing/service/rpc';
+import { RpcError } from '@auditing/service/rpc-error';
+import { answerStream } from '@auditing/service/stream-call';
+import { cancelled } from '@auditing/service/wait';
+import type { Logger } from 'pino';
+
+import type { ArchiveMetrics } from './archive-metrics';
+import { checkAppend } from './check-append';
+import { checkFacets, checkHistogram, checkKey, checkQuery, checkSearch } from './check-query';
+import type { Engine } from './engine';
+
+/** Requests of one stream that are worked on at once: enough to fill a group while the one before is being synced. */
+const APPEND_WINDOW = 32;
+
+/** What the service works with. */
+export interface ArchiveParts {
+  readonly engine: Engine;
+  readonly metrics: ArchiveMetrics;
+  readonly log: Logger;
+}
+
+/** ArchiveService: checks what comes in, hands it to the engine, counts. */
+export function archiveApi({
+  engine,
+  metrics,
+  log,
+}: ArchiveParts): Api<typeof ArchiveServiceService> {
+  const append = async (request: AppendRequest, signal: AbortSignal): Promise<AppendResponse> => {
+    // Before it is written, giving up costs nothing; afterwards the batch is stored, whoever still waits.
+    if (signal.aborted) throw cancelled();
+    const kept = checkAppend(request.kept);
+    const stop = metrics.appendSeconds.startTimer();
+    const { archivedCount, duplicateCount } = await engine.append(kept, request.settledBelow);
+    stop();
+    metrics.archived.inc(archivedCount);
+    metrics.duplicate.inc(duplicateCount);
+    return AppendResponse.create({ call: request.call, archivedCount, duplicateCount });
+  };
+  return {
+    append,
+    appendStream: answerStream(append, { response: AppendResponse, window: APPEND_WINDOW, log }),
+    search: (request, signal) => deferred(() => engine.search(checkSearch(request), signal)),
+    async get({ key }, signal) {
+      const event = await engine.get(checkKey(key), signal);
+      if (event === undefined) {
+        throw new RpcError(
+          status.NOT_FOUND,
+          `no event has the key ${key.toString('hex')}; retention may have removed it`,
+        );
+      }
+      return event;
+    },
+    statistics: async ({ query }, signal) => engine.statistics(checkQuery(query), signal),
+    histogram: async (request, signal) => engine.histogram(checkHistogram(request), signal),
+    facets: async (request, signal) => engine.facets(checkFacets(request), signal),
+    tail: (request, signal) =>
+      deferred(() => engine.tail({ ...request, query: checkQuery(request.query) }, signal)),
+  };
+}
+
+/** A stream that begins when it is read, so that what is wrong with the request comes as its error. */
+async function* deferred<T>(open: () => AsyncIterable<T>): AsyncIterable<T> {
+  yield* open();
+}

@@ -1,0 +1,142 @@
+import { status } from '@grpc/grpc-js';
+import type {
+  Facet,
+  FacetsRequest,
+  HistogramRequest,
+  HistogramResponse,
+  Query,
+  StatisticsResponse,
+} from '@auditing/proto/archive';
+import { Field } from '@auditing/proto/event';
+import { RpcError } from '@auditing/service/rpc-error';
+
+import { compileQuery, facetValues } from './condition';
+import { DistinctCounter } from './distinct';
+import { scanSegment } from './scan';
+import type { Searched } from './search';
+import type { IndexedSegment } from './segment-index';
+
+/** More buckets than this help nobody and cost memory: archive.proto. */
+const BUCKETS_MAX = 10_000;
+
+/** Distinct values a facet counts at most: one client must not take all memory. About 100 bytes each. */
+export const FACET_VALUES_MAX = 500_000;
+
+const EVERYTHING: Query = { start: undefined, end: undefined, conditions: [], text: '' };
+
+/** Counts events and distinct audit ids. */
+export async function statistics(query: Query, searched: Searched): Promise<StatisticsResponse> {
+  let eventCount = 0;
+  const auditIds = new DistinctCounter();
+  await forEachSegment(query, searched, async (segment, chunks) => {
+    const { codes, values } = await segment.column(Field.AUDIT_ID);
+    const seen = new Uint8Array(values.length + 1);
+    for await (const rows of chunks) {
+      eventCount += rows.length;
+      for (const row of rows) {
+        const code = codes[row] ?? 0;
+        if (code === 0 || seen[code] === 1) continue;
+        seen[code] = 1;
+        auditIds.add(values[code - 1] ?? '');
+      }
+    }
+  });
+  return { eventCount: BigInt(eventCount), requestCount: BigInt(auditIds.count) };
+}
+
+/** Counts events by time. */
+export async function histogram(
+  request: HistogramRequest,
+  searched: Searched,
+): Promise<HistogramResponse> {
+  const widthUs = request.intervalSeconds * 1e6;
+  const counts = new Map<number, number>();
+  let first = Infinity;
+  let last = -Infinity;
+  let total = 0;
+  await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
+    const times = await segment.times();
+    for await (const rows of chunks) {
+      for (const row of rows) {
+        const bucket = Math.floor((times[row] ?? 0) / widthUs);
+        counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
+        if (bucket < first) first = bucket;
+        if (bucket > last) last = bucket;
+      }
+      if (last - first >= BUCKETS_MAX) throw tooManyBuckets(request.intervalSeconds);
+      total += rows.length;
+    }
+  });
+  const buckets = Array.from({ length: total === 0 ? 0 : last - first + 1 }, (_, index) => ({
+    start: bucketStart(first + index, request.intervalSeconds),
+    count: BigInt(counts.get(first + index) ?? 0),
+  }));
+  return { buckets, total: BigInt(total) };
+}
+
+/** Counts events by the values of a field. */
+export async function facets(request: FacetsRequest, searched: Searched): Promise<Facet[]> {
+  const counts = new Map<string, number>();
+  await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
+    const { codes, values } = await segment.column(request.field);
+    const byCode = new Uint32Array(values.length + 1);
+    for await (const rows of chunks) {
+      for (const row of rows) {
+        const code = codes[row] ?? 0;
+        byCode[code] = (byCode[code] ?? 0) + 1;
+      }
+    }
+    addCounts(counts, { byCode, values, field: request.field });
+  });
+  return [...counts]
+    .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
+    .slice(0, request.limit)
+    .map(([value, count]) => ({ value, count: BigInt(count) }));
+}
+
+interface SegmentCounts {
+  readonly byCode: Uint32Array;
+  readonly values: readonly string[];
+  readonly field: Field;
+}
+
+function addCounts(counts: Map<string, number>, { byCode, values, field }: SegmentCounts): void {
+  for (let code = 1; code < byCode.length; code += 1) {
+    const count = byCode[code] ?? 0;
+    if (count === 0) continue;
+    for (const value of facetValues(field, values[code - 1] ?? '')) {
+      counts.set(value, (counts.get(value) ?? 0) + count);
+    }
+  }
+  if (counts.size > FACET_VALUES_MAX) {
+    throw new RpcError(
+      status.RESOURCE_EXHAUSTED,
+      `the field has more than ${FACET_VALUES_MAX} values among these events; ask for a shorter time or more conditions`,
+    );
+  }
+}
+
+async function forEachSegment(
+  query: Query,
+  { segments, reader, pace }: Searched,
+  count: (segment: IndexedSegment, chunks: AsyncIterable<readonly number[]>) => Promise<void>,
+): Promise<void> {
+  const compiled = compileQuery(query);
+  for (const segment of segments) {
+    const { rowCount, minTimeUs, maxTimeUs } = segment.summary;
+    if (rowCount === 0 || maxTimeUs < compiled.startUs || minTimeUs > compiled.endUs) continue;
+    await count(segment, scanSegment(segment, { query: compiled, pace, reader, backwards: false }));
+  }
+}
+
+function bucketStart(bucket: number, seconds: number): { seconds: bigint; nanos: number } {
+  return { seconds: BigInt(bucket * seconds), nanos: 0 };
+}
+
+function tooManyBuckets(intervalSeconds: number): RpcError {
+  return new RpcError(
+    status.INVALID_ARGUMENT,
+    `interval_seconds: ${intervalSeconds} gives more than ${BUCKETS_MAX} buckets between the first and the last event; ` +
+      'ask for a longer interval, or give start and end',
+  );
+}

@@ -1,0 +1,97 @@
+import type { Column } from '@auditing/proto/event';
+
+/** Codes of rows: as narrow as the number of values allows. */
+export type Codes = Uint8Array | Uint16Array | Uint32Array;
+
+/** One field of every row, dictionary-coded. */
+export interface CodedColumn {
+  /**
+   * One entry a row: 0 where the event has no such field or it is empty, else 1 + its place in `values`. May be longer
+   * than the rows.
+   */
+  readonly codes: Codes;
+  readonly values: readonly string[];
+}
+
+const FIRST_CAPACITY = 1024;
+
+/** A column to which rows are added. `codes` is replaced as it grows; an array once taken keeps its rows. */
+export class GrowingColumn implements CodedColumn {
+  codes: Codes = new Uint8Array(FIRST_CAPACITY);
+  readonly values: string[] = [];
+  /** Bytes of the values, roughly (UTF-16 of long texts is not counted twice). */
+  valueBytes = 0;
+  readonly #codeOf = new Map<string, number>();
+  #rowCount = 0;
+
+  /** Adds the rows of a column of a batch; without one, rows that lack the field. */
+  addRows(column: Column | undefined, rowCount: number): void {
+    this.#reserve(this.#rowCount + rowCount);
+    if (column !== undefined) {
+      const codes = column.values.map((value) => this.#code(value));
+      for (let row = 0; row < rowCount; row += 1) {
+        const code = column.rows[row] ?? 0;
+        this.codes[this.#rowCount + row] = code === 0 ? 0 : (codes[code - 1] ?? 0);
+      }
+    }
+    this.#rowCount += rowCount;
+  }
+
+  /** Adds one row; undefined where the event lacks the field. */
+  addRow(value: string | undefined): void {
+    this.#reserve(this.#rowCount + 1);
+    this.codes[this.#rowCount] = value === undefined ? 0 : this.#code(value);
+    this.#rowCount += 1;
+  }
+
+  #code(value: string): number {
+    if (value === '') return 0;
+    const known = this.#codeOf.get(value);
+    if (known !== undefined) return known;
+    this.values.push(value);
+    const code = this.values.length;
+    this.#codeOf.set(value, code);
+    this.valueBytes += value.length;
+    const max = 2 ** (8 * this.codes.BYTES_PER_ELEMENT) - 1;
+    if (code > max)
+      this.codes =
+        this.codes instanceof Uint8Array
+          ? Uint16Array.from(this.codes)
+          : Uint32Array.from(this.codes);
+    return code;
+  }
+
+  #reserve(rowCount: number): void {
+    if (rowCount <= this.codes.length) return;
+    const capacity = Math.max(rowCount, this.codes.length * 2);
+    const wider =
+      this.codes instanceof Uint8Array
+        ? new Uint8Array(capacity)
+        : this.codes instanceof Uint16Array
+          ? new Uint16Array(capacity)
+          : new Uint32Array(capacity);
+    wider.set(this.codes);
+    this.codes = wider;
+  }
+}
+
+/** Numbers to which more are added. */
+export class GrowingNumbers {
+  values = new Float64Array(FIRST_CAPACITY);
+  length = 0;
+
+  push(value: number): void {
+    if (this.length === this.values.length) {
+      const wider = new Float64Array(this.length * 2);
+      wider.set(this.values);
+      this.values = wider;
+    }
+    this.values[this.length] = value;
+    this.length += 1;
+  }
+
+  /** What was added so far, as a view. */
+  view(): Float64Array {
+    return this.values.subarray(0, this.length);
+  }
+}

@@ -1,0 +1,200 @@
+import { join } from 'node:path';
+
+import type { Files } from '@auditing/journal/files';
+import type {
+  FacetsRequest,
+  HistogramRequest,
+  KeptBatch,
+  Query,
+  SearchRequest,
+  TailRequest,
+} from '@auditing/proto/archive';
+import type { AuditEvent } from '@auditing/proto/event';
+import type { Logger } from 'pino';
+
+import type { Engine, EngineStats } from '../engine';
+import { facets, histogram, statistics } from './aggregate';
+import { Bell } from './bell';
+import { ByteCache } from './byte-cache';
+import { Pace } from './pace';
+import { rebuildIndex } from './rebuild';
+import { recoverLog, type RecoveredLog } from './recover-log';
+import { RecordReader } from './record-reader';
+import { retain, type RetentionLimits } from './retention';
+import type { SidecarStore } from './sealed-segment';
+import { search, type Searched } from './search';
+import { locate } from './segment-index';
+import { Segments } from './segments';
+import { removeStrays } from './strays';
+import { tail } from './tail';
+import { Writer, type SegmentLimits } from './writer';
+
+/** How the embedded engine is opened. */
+export interface EmbeddedOptions {
+  /** Folder of the archive; made if it is not there. */
+  readonly directory: string;
+  readonly files: Files;
+  readonly log: Logger;
+  readonly segment: SegmentLimits & {
+    /** A segment that holds events ends when its first one is older than this: retention goes by whole segments. */
+    readonly ageMs: number;
+  };
+  readonly retention: RetentionLimits;
+  /** Memory for columns of sealed segments. */
+  readonly indexCacheBytes: number;
+  readonly queryTimeoutMs: number;
+  /** Milliseconds since 1970: the clock by which events grow old. */
+  readonly now: () => number;
+}
+
+/**
+ * Opens the archive in a folder:
+ *
+ *     log/             the truth: a journal of KeptBatch records, whose segments form a chain of hashes
+ *     index/           a sidecar for each sealed segment, derived from the log
+ *     retention.json   what was removed last
+ *
+ * @throws Error if a newer release wrote the files, JournalFailedError if the disk fails.
+ */
+export async function openEmbeddedEngine(options: EmbeddedOptions): Promise<EmbeddedEngine> {
+  const { directory, files, log } = options;
+  const indexFolder = join(directory, 'index');
+  await files.makeDirectory(indexFolder);
+  const damage = { count: 0 };
+  const onDamage = (err: unknown): void => {
+    damage.count += 1;
+    log.error({ err }, 'a damaged record of the log is passed over');
+  };
+  const recovered = await recoverLog({
+    directory: join(directory, 'log'),
+    files,
+    onDamage,
+    onRepair: (repair) =>
+      log.warn(repair, 'torn end of the log was cut off: it was never acknowledged'),
+  });
+  const { journal } = recovered;
+  const starts = journal.segments().map(({ start }) => start);
+  await removeStrays(files, { archive: directory, index: indexFolder }, starts);
+  const store: SidecarStore = {
+    files,
+    directory: indexFolder,
+    cache: new ByteCache(options.indexCacheBytes),
+    rebuild: (place) => rebuildIndex(journal, place, onDamage),
+    onTrouble: (message, details) => log.warn(details, message),
+  };
+  const segments = new Segments(store, recovered.index);
+  for (const segment of journal.segments()) {
+    if (segment.start < recovered.index.start) segments.addSealed(segment);
+  }
+  return new EmbeddedEngine(options, {
+    ...recovered,
+    segments,
+    reader: new RecordReader(journal, onDamage),
+    damage,
+  });
+}
+
+interface EngineParts extends RecoveredLog {
+  readonly segments: Segments;
+  readonly reader: RecordReader;
+  readonly damage: { readonly count: number };
+}
+
+/** The archive on the disk of one machine. */
+export class EmbeddedEngine implements Engine {
+  readonly #options: EmbeddedOptions;
+  readonly #parts: EngineParts;
+  readonly #writer: Writer;
+  readonly #stored = new Bell();
+  #removedSegmentCount = 0;
+  #sealedIndexBytes = 0;
+
+  constructor(options: EmbeddedOptions, parts: EngineParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#writer = new Writer({
+      ...parts,
+      limits: options.segment,
+      onStored: () => this.#stored.ring(),
+      // The hash is published here: whoever keeps this line elsewhere can prove later what was there now.
+      onSealed: (segment) => options.log.info(segment, 'segment sealed'),
+    });
+  }
+
+  append(kept: KeptBatch, settledBelow: bigint): ReturnType<Engine['append']> {
+    return this.#writer.append(kept, settledBelow);
+  }
+
+  async *search(request: SearchRequest, signal: AbortSignal): ReturnType<Engine['search']> {
+    yield* search(request, await this.#searched(signal));
+  }
+
+  async get(key: Buffer): Promise<AuditEvent | undefined> {
+    const { segments, reader } = this.#parts;
+    for (const segment of [...(await segments.snapshot())].reverse()) {
+      const row = (await segment.keys()).find(key);
+      // A key that was added after the snapshot lies beyond its rows, and is in its records all the same.
+      if (row === undefined) continue;
+      const { position, event } = locate(await segment.records(), row);
+      const record = await reader.read(position);
+      if (record !== undefined) return record.typed(event, true);
+    }
+    return undefined;
+  }
+
+  async statistics(query: Query, signal: AbortSignal): ReturnType<Engine['statistics']> {
+    return statistics(query, await this.#searched(signal));
+  }
+
+  async histogram(request: HistogramRequest, signal: AbortSignal): ReturnType<Engine['histogram']> {
+    return histogram(request, await this.#searched(signal));
+  }
+
+  async facets(request: FacetsRequest, signal: AbortSignal): ReturnType<Engine['facets']> {
+    return { facets: await facets(request, await this.#searched(signal)) };
+  }
+
+  tail(request: TailRequest, signal: AbortSignal): AsyncIterable<AuditEvent> {
+    const { segments, reader } = this.#parts;
+    return tail(request, { segments, reader, stored: (until) => this.#stored.next(until) }, signal);
+  }
+
+  /** Ends a segment that has grown old, and removes what is not to be kept any longer. Called now and then. */
+  async maintain(): Promise<void> {
+    const { journal, segments } = this.#parts;
+    const { directory, retention, segment, log, now } = this.#options;
+    const bornAtUs = segments.current.oldestReceivedUs;
+    if (bornAtUs !== 0 && bornAtUs < (now() - segment.ageMs) * 1000) await this.#writer.roll();
+    const removed = await retain({ journal, segments, directory }, retention, now());
+    for (const { place } of removed) log.info(place, 'segment removed by retention');
+    this.#removedSegmentCount += removed.length;
+    this.#sealedIndexBytes = (await segments.sealed()).reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  stats(): EngineStats {
+    const { journal, segments, damage } = this.#parts;
+    return {
+      logBytes: journal.bytes,
+      indexBytes: this.#sealedIndexBytes,
+      memoryBytes: segments.current.bytes + segments.store.cache.bytes,
+      segmentCount: journal.segments().length,
+      removedSegmentCount: this.#removedSegmentCount,
+      damagedRecordCount: damage.count,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#writer.idle();
+    await this.#parts.segments.settled();
+    await this.#parts.journal.close();
+  }
+
+  async #searched(signal: AbortSignal): Promise<Searched> {
+    const { segments, reader } = this.#parts;
+    return {
+      segments: await segments.snapshot(),
+      reader,
+      pace: new Pace(this.#options.queryTimeoutMs, signal),
+    };
+  }
+}

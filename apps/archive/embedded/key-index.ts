@@ -1,0 +1,77 @@
+import { KEY_BYTES } from '@auditing/audit-event/event-key';
+
+const FIRST_CAPACITY = 1024;
+
+/**
+ * Which of the eight words of a key picks its slot. Random for each process: whoever makes events whose keys are alike
+ * in one word cannot know that it is this one.
+ */
+const SLOT_WORD = 4 * Math.floor(Math.random() * (KEY_BYTES / 4));
+
+/**
+ * Finds the row of an event by its key: a hash table with open addressing beside the keys themselves, about 44 bytes a
+ * row. Rows are only added.
+ */
+export class KeyIndex {
+  #keys = Buffer.alloc(FIRST_CAPACITY * KEY_BYTES);
+  /** 1 + row; 0 is free. Never more than half full. */
+  #slots = new Uint32Array(FIRST_CAPACITY * 2);
+  #rowCount = 0;
+
+  /** Over keys that lie back to back. */
+  static of(keys: Buffer): KeyIndex {
+    const index = new KeyIndex();
+    index.add(keys);
+    return index;
+  }
+
+  get bytes(): number {
+    return this.#keys.length + this.#slots.byteLength;
+  }
+
+  /** Adds rows by their keys, back to back. */
+  add(keys: Buffer): void {
+    const count = keys.length / KEY_BYTES;
+    this.#reserve(this.#rowCount + count);
+    keys.copy(this.#keys, this.#rowCount * KEY_BYTES);
+    for (let added = 0; added < count; added += 1) {
+      this.#insert(this.#rowCount);
+      this.#rowCount += 1;
+    }
+  }
+
+  /** The first row with the key that begins at `offset` of `keys`; undefined without one. */
+  find(keys: Buffer, offset = 0): number | undefined {
+    const mask = this.#slots.length - 1;
+    for (let slot = keys.readUInt32LE(offset + SLOT_WORD) & mask; ; slot = (slot + 1) & mask) {
+      const entry = this.#slots[slot] ?? 0;
+      if (entry === 0) return undefined;
+      const at = (entry - 1) * KEY_BYTES;
+      if (keys.compare(this.#keys, at, at + KEY_BYTES, offset, offset + KEY_BYTES) === 0)
+        return entry - 1;
+    }
+  }
+
+  /** The keys of all rows, back to back, as a view. */
+  keys(): Buffer {
+    return this.#keys.subarray(0, this.#rowCount * KEY_BYTES);
+  }
+
+  #insert(row: number): void {
+    const mask = this.#slots.length - 1;
+    let slot = this.#keys.readUInt32LE(row * KEY_BYTES + SLOT_WORD) & mask;
+    while (this.#slots[slot] !== 0) slot = (slot + 1) & mask;
+    this.#slots[slot] = row + 1;
+  }
+
+  #reserve(rowCount: number): void {
+    const capacity = this.#keys.length / KEY_BYTES;
+    if (rowCount <= capacity) return;
+    const wanted = 2 ** Math.ceil(Math.log2(rowCount));
+    const keys = Buffer.alloc(wanted * KEY_BYTES);
+    this.keys().copy(keys);
+    this.#keys = keys;
+    this.#slots = new Uint32Array(wanted * 2);
+    for (let row = 0; row < this.#rowCount; row += 1) this.#insert(row);
+  }
+}

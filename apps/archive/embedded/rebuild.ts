@@ -1,0 +1,63 @@
+import { JournalCorruptError } from '@auditing/journal/journal-error';
+import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
+import { KeptBatch } from '@auditing/proto/archive';
+
+import { SegmentHash } from './segment-chain';
+import { SegmentIndex } from './segment-index';
+import type { RebuiltIndex, SegmentPlace } from './sealed-segment';
+
+/** What reading a segment found. */
+interface SegmentRecords {
+  /** Called with each whole record, in order. */
+  readonly onRecord: (record: JournalRecord, kept: KeptBatch) => void;
+  /** Called where records cannot be read; reading goes on behind the damage. */
+  readonly onDamage: (error: unknown) => void;
+}
+
+/** Reads all records of a segment, passing over damaged ones. */
+export async function readSegment(
+  journal: Pick<Journal, 'read'>,
+  place: SegmentPlace,
+  { onRecord, onDamage }: SegmentRecords,
+): Promise<void> {
+  let from = place.start;
+  while (from < place.end) {
+    try {
+      for await (const record of journal.read(from)) {
+        if (record.position >= place.end) return;
+        onRecord(record, KeptBatch.decode(record.data));
+      }
+      return;
+    } catch (error) {
+      if (!(error instanceof JournalCorruptError)) throw error;
+      onDamage(error);
+      from = error.next;
+    }
+  }
+}
+
+/** Makes the index of a segment from its records. */
+export async function rebuildIndex(
+  journal: Pick<Journal, 'read' | 'segments'>,
+  place: SegmentPlace,
+  onDamage: (error: unknown) => void,
+): Promise<RebuiltIndex> {
+  const index = new SegmentIndex(place.start);
+  const hash = new SegmentHash(headOf(journal.segments(), place));
+  let damagedCount = 0;
+  await readSegment(journal, place, {
+    onRecord({ position, data }, kept) {
+      hash.add(data);
+      index.add(position, kept);
+    },
+    onDamage(error) {
+      damagedCount += 1;
+      onDamage(error);
+    },
+  });
+  return { index, origin: { segmentEnd: place.end, segmentHash: hash.hex(), damagedCount } };
+}
+
+function headOf(segments: readonly Segment[], { start }: SegmentPlace): Buffer {
+  return segments.find((segment) => segment.start === start)?.head ?? Buffer.alloc(0);
+}

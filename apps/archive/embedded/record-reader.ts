@@ -1,0 +1,118 @@
+import { status } from '@grpc/grpc-js';
+import { decompressBlock, sliceBlock } from '@auditing/audit-event/block';
+import { KEY_BYTES } from '@auditing/audit-event/event-key';
+import { typedEvent } from '@auditing/audit-event/typed-event';
+import type { Journal } from '@auditing/journal/journal';
+import { KeptBatch } from '@auditing/proto/archive';
+import { Field, Source, Strip, type AuditEvent, type Verdict } from '@auditing/proto/event';
+import { RpcError } from '@auditing/service/rpc-error';
+
+import { ByteCache } from './byte-cache';
+
+/** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
+const CACHE_BYTES = 32 * 2 ** 20;
+
+/** A record of the log, decompressed. */
+export class StoredRecord {
+  readonly #slices: readonly Buffer[];
+  readonly #verdicts: ReadonlyMap<number, Verdict>;
+
+  constructor(
+    readonly kept: KeptBatch,
+    raw: Buffer,
+  ) {
+    this.#slices = sliceBlock(raw, kept.batch?.sliceBytes ?? []);
+    this.#verdicts = new Map(
+      (kept.verdicts?.verdicts ?? []).map((verdict) => [verdict.event, verdict]),
+    );
+  }
+
+  /** The archived bytes of an event, as a view. */
+  event(index: number): Buffer {
+    return this.#slices[index] ?? Buffer.alloc(0);
+  }
+
+  /** The event as queries give it. */
+  typed(index: number, includeRaw: boolean): AuditEvent {
+    const { batch, verdicts } = this.kept;
+    const verdict = this.#verdicts.get(index);
+    const findings = verdict?.findings ?? [];
+    return typedEvent(this.event(index), {
+      key: Buffer.from(
+        (batch?.keys ?? Buffer.alloc(0)).subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES),
+      ),
+      listSource: sourceOf(this.kept, index),
+      receivedAtUs: batch?.receivedAtUs ?? 0,
+      workspace: verdict?.workspace ?? '',
+      rules: findings.map(({ rule }) => verdicts?.rules[rule]?.name ?? ''),
+      message: findings.find(({ message }) => message !== '')?.message ?? '',
+      strip: verdict?.strip ?? Strip.UNSPECIFIED,
+      includeRaw,
+    });
+  }
+}
+
+/** Reads records of the log by position. */
+export class RecordReader {
+  readonly #cache = new ByteCache<StoredRecord>(CACHE_BYTES);
+
+  constructor(
+    readonly journal: Pick<Journal, 'readAt' | 'start'>,
+    /** Told of each damaged record that `readWhole` passed over. */
+    readonly onDamage: (error: RpcError) => void,
+  ) {}
+
+  /** As `read`, but a damaged record is reported and passed over: it must not hide all others from every search. */
+  async readWhole(position: number): Promise<StoredRecord | undefined> {
+    try {
+      return await this.read(position);
+    } catch (error) {
+      if (!(error instanceof RpcError)) throw error;
+      this.onDamage(error);
+      return undefined;
+    }
+  }
+
+  /**
+   * The record at a position; undefined if retention has removed it.
+   *
+   * @throws DATA_LOSS if what is on disk there is damaged.
+   */
+  async read(position: number): Promise<StoredRecord | undefined> {
+    if (position < this.journal.start) return undefined;
+    try {
+      return await this.#cache.get(String(position), () => this.#load(position));
+    } catch (error) {
+      if (position < this.journal.start) return undefined;
+      throw new RpcError(
+        status.DATA_LOSS,
+        `the record at position ${position} of the log cannot be read`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  async #load(position: number): Promise<{ value: StoredRecord; bytes: number }> {
+    const { data } = await this.journal.readAt(position);
+    const record = await storedRecord(KeptBatch.decode(data));
+    return { value: record, bytes: 2 * data.length + (record.kept.batch?.block?.rawBytes ?? 0) };
+  }
+}
+
+/** Decompresses a batch. Rejects with BlockError if its block is damaged or not what the batch says. */
+export async function storedRecord(kept: KeptBatch): Promise<StoredRecord> {
+  const block = kept.batch?.block;
+  return new StoredRecord(
+    kept,
+    block === undefined ? Buffer.alloc(0) : await decompressBlock(block),
+  );
+}
+
+function sourceOf({ batch }: KeptBatch, event: number): Source {
+  const column = batch?.columns.find(({ field }) => field === Field.SOURCE);
+  const value = column?.values[(column.rows[event] ?? 0) - 1];
+  if (value === 'kubernetes') return Source.KUBERNETES;
+  return value === 'kube-ai-hub' ? Source.KUBE_AI_HUB : Source.UNSPECIFIED;
+}

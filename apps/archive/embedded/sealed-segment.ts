@@ -1,0 +1,253 @@
+import { join } from 'node:path';
+
+import { status } from '@grpc/grpc-js';
+import type { Files } from '@auditing/journal/files';
+import type { Field } from '@auditing/proto/event';
+import { RpcError } from '@auditing/service/rpc-error';
+
+import type { ByteCache, Sized } from './byte-cache';
+import type { CodedColumn } from './column';
+import { KeyIndex } from './key-index';
+import type { IndexedSegment, RecordTable, SegmentIndex, SegmentSummary } from './segment-index';
+import {
+  columnName,
+  decodeColumn,
+  decodeHeader,
+  decodeNumbers,
+  decodeRecords,
+  decodeSection,
+  encodeSidecar,
+  headBytes,
+  HEAD_READ_BYTES,
+  SidecarError,
+  type EncodedSidecar,
+  type SidecarHeader,
+  type SidecarOrigin,
+  type SidecarSection,
+} from './sidecar';
+import { writeAtomically } from './write-atomically';
+
+/** What sealed segments share. */
+export interface SidecarStore {
+  readonly files: Files;
+  /** Folder of the sidecars. */
+  readonly directory: string;
+  /** Sections that are loaded, of all segments. */
+  readonly cache: ByteCache<unknown>;
+  /** Makes the index of a segment anew from its records. */
+  readonly rebuild: (segment: SegmentPlace) => Promise<RebuiltIndex>;
+  /** Told why a sidecar is made anew, or could not be written. */
+  readonly onTrouble: (
+    message: string,
+    details: { readonly segment: number; readonly err: unknown },
+  ) => void;
+}
+
+/** Runs a piece of work when those before it are done. */
+export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+/** Which bytes of the log a segment has. */
+export interface SegmentPlace {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** An index, and what its records said besides. */
+export interface RebuiltIndex {
+  readonly index: SegmentIndex;
+  readonly origin: SidecarOrigin;
+}
+
+/** Name of the sidecar of the segment that begins at a position. */
+export function sidecarName(start: number): string {
+  return `${String(start).padStart(16, '0')}.idx`;
+}
+
+/**
+ * A segment that is written no more, seen through its sidecar. Only the header stays in memory; sections are read when
+ * they are asked for. A sidecar that is lost, stale or damaged is made anew from the log, once, and the question answered.
+ */
+export class SealedSegment implements IndexedSegment {
+  readonly #store: SidecarStore;
+  #header: SidecarHeader;
+  #isGone = false;
+
+  private constructor(
+    store: SidecarStore,
+    readonly place: SegmentPlace,
+    header: SidecarHeader,
+  ) {
+    this.#store = store;
+    this.#header = header;
+  }
+
+  /** Reads the header of the sidecar, or makes the sidecar. */
+  static async open(
+    store: SidecarStore,
+    place: SegmentPlace,
+    inTurn: InTurn,
+  ): Promise<SealedSegment> {
+    try {
+      return new SealedSegment(store, place, await readHeader(store, place));
+    } catch (err) {
+      store.onTrouble('sidecar is made anew', { segment: place.start, err });
+      return new SealedSegment(store, place, (await inTurn(() => remade(store, place))).header);
+    }
+  }
+
+  /** Writes the sidecar of an index that is in memory. */
+  static async seal(
+    store: SidecarStore,
+    place: SegmentPlace,
+    sealed: RebuiltIndex,
+  ): Promise<SealedSegment> {
+    const encoded = await encodeSidecar(sealed.index, sealed.origin);
+    await save(store, place, encoded);
+    return new SealedSegment(store, place, encoded.header);
+  }
+
+  get start(): number {
+    return this.place.start;
+  }
+
+  get summary(): SegmentSummary {
+    return this.#header;
+  }
+
+  get header(): SidecarHeader {
+    return this.#header;
+  }
+
+  /** Size of the sidecar. */
+  get bytes(): number {
+    const last = this.#header.sections.at(-1);
+    return last === undefined ? 0 : last.offset + last.bytes;
+  }
+
+  times(): Promise<Float64Array> {
+    return this.#section('times', (raw) => ({ value: decodeNumbers(raw), bytes: raw.length }));
+  }
+
+  column(field: Field): Promise<CodedColumn> {
+    return this.#section(columnName(field), (raw) => {
+      const value = decodeColumn(raw);
+      return { value, bytes: 2 * raw.length + 48 * value.values.length };
+    });
+  }
+
+  records(): Promise<RecordTable> {
+    return this.#section('records', (raw) => ({ value: decodeRecords(raw), bytes: raw.length }));
+  }
+
+  keys(): Promise<KeyIndex> {
+    return this.#section('keys', (raw) => {
+      const value = KeyIndex.of(raw);
+      return { value, bytes: value.bytes };
+    });
+  }
+
+  /** It was removed: frees what is cached of it, and makes nothing anew for queries that still ask. */
+  forget(): void {
+    this.#isGone = true;
+    this.#store.cache.drop(`${this.start}/`);
+  }
+
+  #section<Value>(name: string, decode: (raw: Buffer) => Sized<Value>): Promise<Value> {
+    const load = async (): Promise<Sized<Value>> => decode(await this.#readSection(name));
+    // The name says what is behind it: each is loaded by one caller above.
+    return this.#store.cache.get(`${this.start}/${name}`, load) as Promise<Value>;
+  }
+
+  async #readSection(name: string): Promise<Buffer> {
+    try {
+      const section = sectionNamed(this.#header, name);
+      return await decodeSection(section, await readBytes(this.#store, this.place, section));
+    } catch (err) {
+      if (this.#isGone) throw goneError();
+      this.#store.onTrouble('sidecar is made anew', { segment: this.start, err });
+    }
+    const { header, sections } = await remade(this.#store, this.place);
+    this.#header = header;
+    const section = sectionNamed(header, name);
+    return decodeSection(section, sections[header.sections.indexOf(section)] ?? Buffer.alloc(0));
+  }
+}
+
+function goneError(): RpcError {
+  return new RpcError(
+    status.UNAVAILABLE,
+    'retention removed events while the query was reading them; ask again',
+  );
+}
+
+function sectionNamed(header: SidecarHeader, name: string): SidecarSection {
+  const section = header.sections.find((one) => one.name === name);
+  if (section === undefined) throw new SidecarError(`no section ${name}`);
+  return section;
+}
+
+/**
+ * The sidecar of a segment, made from its records, and written if that is possible. It stays in memory like sections do, so
+ * that a disk on which nothing can be written does not make every question a rebuild.
+ */
+function remade(store: SidecarStore, place: SegmentPlace): Promise<EncodedSidecar> {
+  const load = async (): Promise<Sized<EncodedSidecar>> => {
+    const { index, origin } = await store.rebuild(place);
+    const value = await encodeSidecar(index, origin);
+    await save(store, place, value);
+    return { value, bytes: value.sections.reduce((sum, { length }) => sum + length, 0) };
+  };
+  return store.cache.get(`${place.start}/remade`, load) as Promise<EncodedSidecar>;
+}
+
+/** Never rejects: the sidecar can be made again, and the log has what counts. */
+async function save(
+  store: SidecarStore,
+  place: SegmentPlace,
+  encoded: EncodedSidecar,
+): Promise<void> {
+  try {
+    await writeAtomically(store.files, pathOf(store, place), [
+      ...encoded.head,
+      ...encoded.sections,
+    ]);
+  } catch (err) {
+    store.onTrouble('sidecar could not be written', { segment: place.start, err });
+  }
+}
+
+async function readHeader(store: SidecarStore, place: SegmentPlace): Promise<SidecarHeader> {
+  const file = await store.files.open(pathOf(store, place), 'read');
+  try {
+    let beginning = await file.read(0, HEAD_READ_BYTES);
+    const wanted = headBytes(beginning);
+    if (wanted > beginning.length) beginning = await file.read(0, wanted);
+    const header = decodeHeader(beginning);
+    if (header.segmentStart !== place.start || header.segmentEnd !== place.end) {
+      throw new SidecarError(
+        `stale: it was made from ${header.segmentStart} to ${header.segmentEnd}`,
+      );
+    }
+    return header;
+  } finally {
+    await file.close();
+  }
+}
+
+async function readBytes(
+  store: SidecarStore,
+  place: SegmentPlace,
+  section: SidecarSection,
+): Promise<Buffer> {
+  const file = await store.files.open(pathOf(store, place), 'read');
+  try {
+    const beginning = headBytes(await file.read(0, HEAD_READ_BYTES));
+    return await file.read(beginning + section.offset, section.bytes);
+  } finally {
+    await file.close();
+  }
+}
+
+function pathOf(store: SidecarStore, place: SegmentPlace): string {
+  return join(store.directory, sidecarName(place.start));
+}

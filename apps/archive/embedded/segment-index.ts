@@ -1,0 +1,186 @@
+import type { KeptBatch } from '@auditing/proto/archive';
+import { Field } from '@auditing/proto/event';
+
+import { INDEXED_FIELDS } from '../indexed-fields';
+import { GrowingColumn, GrowingNumbers, type CodedColumn } from './column';
+import { KeyIndex } from './key-index';
+
+/** What is known of a segment without reading its columns. */
+export interface SegmentSummary {
+  readonly rowCount: number;
+  /** Earliest and latest time of its events (`eventTimeUs`); Infinity and -Infinity without events. */
+  readonly minTimeUs: number;
+  readonly maxTimeUs: number;
+  /** When the gateway received the last of its events; 0 without events. */
+  readonly newestReceivedUs: number;
+}
+
+/** Which row lies in which record of the log. Rows of a record follow each other, records as in the log. */
+export interface RecordTable {
+  /** Position of each record in the log, ascending. */
+  readonly positions: Float64Array;
+  /** First row of each record. */
+  readonly firstRows: Float64Array;
+}
+
+/** A segment of the log as queries see it. What it gives may be longer than `rowCount` and is not to be changed. */
+export interface IndexedSegment {
+  /** Position of its first byte in the log. */
+  readonly start: number;
+  readonly summary: SegmentSummary;
+  /** `eventTimeUs` of each row. */
+  times(): Promise<Float64Array>;
+  column(field: Field): Promise<CodedColumn>;
+  records(): Promise<RecordTable>;
+  keys(): Promise<KeyIndex>;
+}
+
+/**
+ * The time by which an event is found: RequestReceivedTimestamp; where it lacks that, StageTimestamp, else the time of
+ * receipt, so that it has a place in order and histogram.
+ */
+export function eventTimeUs(kept: KeptBatch, event: number): number {
+  return ownTimeUs(kept, event) || (kept.batch?.receivedAtUs ?? 0);
+}
+
+/** RequestReceivedTimestamp, else StageTimestamp; 0 if the event has neither. */
+export function ownTimeUs({ batch }: KeptBatch, event: number): number {
+  return batch?.requestReceivedUs[event] || batch?.stageUs[event] || 0;
+}
+
+/** The index of a segment that is being written, or rebuilt from its records. */
+export class SegmentIndex {
+  readonly #columns = new Map(INDEXED_FIELDS.map((field) => [field, new GrowingColumn()]));
+  readonly #times = new GrowingNumbers();
+  readonly #stageTimes = new GrowingNumbers();
+  readonly #positions = new GrowingNumbers();
+  readonly #firstRows = new GrowingNumbers();
+  readonly #keys = new KeyIndex();
+  #minTimeUs = Infinity;
+  #maxTimeUs = -Infinity;
+  #newestReceivedUs = 0;
+  /** When the first of its events was received; 0 without events. */
+  oldestReceivedUs = 0;
+
+  /** `start`: position of the segment's first byte in the log. */
+  constructor(readonly start: number) {}
+
+  get rowCount(): number {
+    return this.#times.length;
+  }
+
+  /** What it takes in memory, roughly: columns widen in steps, and values are counted with their map entry. */
+  get bytes(): number {
+    let bytes = this.rowCount * 3 * 8 + this.#keys.bytes;
+    for (const { codes, values, valueBytes } of this.#columns.values()) {
+      bytes += codes.byteLength + valueBytes + 64 * values.length;
+    }
+    return bytes;
+  }
+
+  get keys(): KeyIndex {
+    return this.#keys;
+  }
+
+  get stageTimes(): Float64Array {
+    return this.#stageTimes.view();
+  }
+
+  /** Adds the events of a record of the log. */
+  add(position: number, kept: KeptBatch): void {
+    const batch = kept.batch;
+    if (batch === undefined) return;
+    this.#positions.push(position);
+    this.#firstRows.push(this.rowCount);
+    const columns = new Map(batch.columns.map((column) => [column.field, column]));
+    for (const [field, column] of this.#columns) {
+      if (field === Field.RULE || field === Field.WORKSPACE) continue;
+      column.addRows(columns.get(field), batch.eventCount);
+    }
+    this.#addVerdicts(kept, columns.get(Field.WORKSPACE));
+    this.#keys.add(batch.keys);
+    for (let event = 0; event < batch.eventCount; event += 1) {
+      const timeUs = eventTimeUs(kept, event);
+      this.#times.push(timeUs);
+      this.#stageTimes.push(batch.stageUs[event] ?? 0);
+      this.#minTimeUs = Math.min(this.#minTimeUs, timeUs);
+      this.#maxTimeUs = Math.max(this.#maxTimeUs, timeUs);
+    }
+    this.#newestReceivedUs = Math.max(this.#newestReceivedUs, batch.receivedAtUs);
+    this.oldestReceivedUs = Math.min(this.oldestReceivedUs || Infinity, batch.receivedAtUs);
+  }
+
+  column(field: Field): CodedColumn {
+    return this.#columns.get(field) ?? { codes: new Uint8Array(this.rowCount), values: [] };
+  }
+
+  summary(): SegmentSummary {
+    return {
+      rowCount: this.rowCount,
+      minTimeUs: this.#minTimeUs,
+      maxTimeUs: this.#maxTimeUs,
+      newestReceivedUs: this.#newestReceivedUs,
+    };
+  }
+
+  times(): Float64Array {
+    return this.#times.view();
+  }
+
+  records(): RecordTable {
+    return { positions: this.#positions.view(), firstRows: this.#firstRows.view() };
+  }
+
+  /** Its events as they are now; events added later do not show. */
+  snapshot(): IndexedSegment {
+    return {
+      start: this.start,
+      summary: this.summary(),
+      times: () => Promise.resolve(this.times()),
+      column: (field) => Promise.resolve(this.column(field)),
+      records: () => Promise.resolve(this.records()),
+      keys: () => Promise.resolve(this.#keys),
+    };
+  }
+
+  /** What the verdicts say: the rules, and the workspace where the event has none. */
+  #addVerdicts(kept: KeptBatch, sent: { values: string[]; rows: number[] } | undefined): void {
+    const rules = kept.verdicts?.rules ?? [];
+    const verdicts = new Map(
+      (kept.verdicts?.verdicts ?? []).map((verdict) => [verdict.event, verdict]),
+    );
+    const ruleColumn = this.#columns.get(Field.RULE);
+    const workspaceColumn = this.#columns.get(Field.WORKSPACE);
+    for (let event = 0; event < (kept.batch?.eventCount ?? 0); event += 1) {
+      const verdict = verdicts.get(event);
+      const names = (verdict?.findings ?? []).map(({ rule }) => rules[rule]?.name ?? '');
+      ruleColumn?.addRow(names.length > 0 ? JSON.stringify(names) : undefined);
+      const code = sent?.rows[event] ?? 0;
+      workspaceColumn?.addRow(
+        verdict?.workspace || (code === 0 ? undefined : sent?.values[code - 1]),
+      );
+    }
+  }
+}
+
+/** The record that holds a row: its position in the log, and the place of the row's event in it. */
+export function locate(
+  records: RecordTable,
+  row: number,
+): { readonly position: number; readonly event: number } {
+  let low = 0;
+  let high = records.firstRows.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if ((records.firstRows[middle] ?? Infinity) <= row) low = middle;
+    else high = middle - 1;
+  }
+  return { position: records.positions[low] ?? 0, event: row - (records.firstRows[low] ?? 0) };
+}
+
+/** The row of the event at this place of the record at `position`; the first row after it if there is no such record. */
+export function rowAt(records: RecordTable, position: number, event: number): number {
+  const record = records.positions.findIndex((at) => at >= position);
+  if (record === -1) return Infinity;
+  return (records.firstRows[record] ?? 0) + (records.positions[record] === position ? event : 0);
+}

@@ -1,0 +1,84 @@
+import type { IndexedSegment, SegmentIndex } from './segment-index';
+import {
+  SealedSegment,
+  type RebuiltIndex,
+  type SegmentPlace,
+  type SidecarStore,
+} from './sealed-segment';
+
+interface Entry {
+  readonly start: number;
+  /** The index in memory, until the sidecar is written. */
+  readonly sealing?: IndexedSegment;
+  readonly sealed: Promise<SealedSegment>;
+}
+
+/** All segments of the archive: the sealed ones, and the one that is written to. */
+export class Segments {
+  #entries: Entry[] = [];
+  /** Sidecars are made one after the other: each takes memory, and the disk is needed for appends. */
+  #making: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    readonly store: SidecarStore,
+    public current: SegmentIndex,
+  ) {}
+
+  /** Adds a segment that was sealed before the archive was opened. In order of their starts. */
+  addSealed(place: SegmentPlace): void {
+    const sealed = SealedSegment.open(this.store, place, (make) => this.#inTurn(make));
+    // Who asks for the segment gets the error; nobody may have asked yet.
+    sealed.catch(() => undefined);
+    this.#entries.push({ start: place.start, sealed });
+  }
+
+  /**
+   * Seals the current segment and goes on with another. Resolves when the sidecar before this one is done: that is all
+   * that may be in memory besides.
+   */
+  async seal(place: SegmentPlace, index: RebuiltIndex, next: SegmentIndex): Promise<void> {
+    const before = this.#making;
+    const sealing = index.index.snapshot();
+    const sealed = this.#inTurn(() => SealedSegment.seal(this.store, place, index));
+    const entry: Entry = { start: place.start, sealing, sealed };
+    this.#entries.push(entry);
+    this.current = next;
+    void sealed.then(() => {
+      const at = this.#entries.indexOf(entry);
+      if (at !== -1) this.#entries[at] = { start: place.start, sealed };
+    });
+    await before;
+  }
+
+  /** The archive as it is now, in the order of the log. Waits for sidecars that are made anew. */
+  async snapshot(): Promise<readonly IndexedSegment[]> {
+    const current = this.current.snapshot();
+    const others = await Promise.all(
+      this.#entries.map(async ({ sealing, sealed }) => sealing ?? (await sealed)),
+    );
+    return [...others, current];
+  }
+
+  /** The sealed segments whose sidecars are done, oldest first, up to the first that is not. */
+  sealed(): Promise<readonly SealedSegment[]> {
+    return Promise.all(
+      this.#entries.filter(({ sealing }) => sealing === undefined).map(({ sealed }) => sealed),
+    );
+  }
+
+  /** Forgets the segments before a position of the log. */
+  dropBefore(position: number): void {
+    this.#entries = this.#entries.filter(({ start }) => start >= position);
+  }
+
+  /** Resolves when no sidecar is being made. */
+  async settled(): Promise<void> {
+    await this.#making;
+  }
+
+  #inTurn<T>(make: () => Promise<T>): Promise<T> {
+    const made = this.#making.then(make);
+    this.#making = made.catch(() => undefined);
+    return made;
+  }
+}

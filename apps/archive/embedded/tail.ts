@@ -1,0 +1,64 @@
+import type { TailRequest } from '@auditing/proto/archive';
+import type { AuditEvent } from '@auditing/proto/event';
+import { cancelled } from '@auditing/service/wait';
+
+import { compileQuery } from './condition';
+import { Pace } from './pace';
+import type { RecordReader } from './record-reader';
+import { scanSegment, type Scan } from './scan';
+import { locate, type IndexedSegment } from './segment-index';
+import type { Segments } from './segments';
+
+/** What a listener works on. */
+export interface Tailed {
+  readonly segments: Segments;
+  readonly reader: RecordReader;
+  /** Resolves after more was stored, or when the signal aborts. */
+  readonly stored: (signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * Gives events as they are stored. A listener reads from the log at its own pace, so that a slow one costs no memory and
+ * misses nothing but what retention removes before it comes to it.
+ */
+export async function* tail(
+  request: TailRequest,
+  tailed: Tailed,
+  signal: AbortSignal,
+): AsyncIterable<AuditEvent> {
+  const { segments, reader, stored } = tailed;
+  const { conditions = [], text = '' } = request.query ?? {};
+  const query = compileQuery({ start: undefined, end: undefined, conditions, text });
+  const pace = new Pace(Infinity, signal);
+  let seen = { segmentStart: segments.current.start, rowCount: segments.current.rowCount };
+  for (;;) {
+    const waiting = stored(signal);
+    for (const segment of await segments.snapshot()) {
+      if (segment.start < seen.segmentStart) continue;
+      const fromRow = segment.start === seen.segmentStart ? seen.rowCount : 0;
+      yield* eventsOf(
+        segment,
+        { query, pace, reader, backwards: false, fromRow },
+        request.includeRaw,
+      );
+      seen = { segmentStart: segment.start, rowCount: segment.summary.rowCount };
+    }
+    await waiting;
+    if (signal.aborted) throw cancelled();
+  }
+}
+
+async function* eventsOf(
+  segment: IndexedSegment,
+  scan: Scan,
+  includeRaw: boolean,
+): AsyncIterable<AuditEvent> {
+  for await (const rows of scanSegment(segment, scan)) {
+    const records = await segment.records();
+    for (const row of rows) {
+      const { position, event } = locate(records, row);
+      const record = await scan.reader.readWhole(position);
+      if (record !== undefined) yield record.typed(event, includeRaw);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import type {
+  FacetsRequest,
+  FacetsResponse,
+  HistogramRequest,
+  HistogramResponse,
+  KeptBatch,
+  Query,
+  SearchRequest,
+  SearchResponse,
+  StatisticsResponse,
+  TailRequest,
+} from '@auditing/proto/archive';
+import type { AuditEvent } from '@auditing/proto/event';
+
+/**
+ * Where the archive keeps events. The service in front of it (archive-service.ts) has checked every request: an
+ * engine sees only well-formed batches, and limits that are set and within bounds.
+ *
+ * Errors are RpcError with the codes of archive.proto.
+ */
+export interface Engine {
+  /**
+   * Stores what it has not seen and resolves when it is durable. `settledBelow`: sequences of the batch's epoch below
+   * it will never be sent again.
+   *
+   * @throws UNAVAILABLE if the disk is full or fails: nothing of the batch counts as stored.
+   */
+  append(kept: KeptBatch, settledBelow: bigint): Promise<Appended>;
+  /** Events in the order asked for, in parts; the last part carries cursor and total. */
+  search(request: SearchRequest, signal: AbortSignal): AsyncIterable<SearchResponse>;
+  /** The event with this key; undefined if there is none. */
+  get(key: Buffer, signal: AbortSignal): Promise<AuditEvent | undefined>;
+  statistics(query: Query, signal: AbortSignal): Promise<StatisticsResponse>;
+  histogram(request: HistogramRequest, signal: AbortSignal): Promise<HistogramResponse>;
+  facets(request: FacetsRequest, signal: AbortSignal): Promise<FacetsResponse>;
+  /** Events stored from now on, until `signal` aborts. */
+  tail(request: TailRequest, signal: AbortSignal): AsyncIterable<AuditEvent>;
+  /** Work that is to be done now and then, such as retention. Called every minute, never twice at once. */
+  maintain(): Promise<void>;
+  /** For metrics. */
+  stats(): EngineStats;
+  /** Finishes what is under way and closes the files. */
+  close(): Promise<void>;
+}
+
+/** What became of a batch: its counts add up to the events it held. */
+export interface Appended {
+  readonly archivedCount: number;
+  readonly duplicateCount: number;
+}
+
+/** What an engine takes and has lost. */
+export interface EngineStats {
+  readonly logBytes: number;
+  readonly indexBytes: number;
+  /** Memory of indexes. */
+  readonly memoryBytes: number;
+  readonly segmentCount: number;
+  /** Since the start. */
+  readonly removedSegmentCount: number;
+  /** Times that a record could not be read, since the start. */
+  readonly damagedRecordCount: number;
+}

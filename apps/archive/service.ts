@@ -1,0 +1,89 @@
+import { statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { nodeFiles } from '@auditing/journal/node-files';
+import { ArchiveServiceService } from '@auditing/proto/archive';
+import { serveGrpc } from '@auditing/service/grpc-server';
+import { grpcService } from '@auditing/service/grpc-service';
+import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import type { Api } from '@auditing/service/rpc';
+import type { Context, Service } from '@auditing/service/service';
+
+import { archiveMetrics } from './archive-metrics';
+import { archiveApi } from './archive-service';
+import { SETTINGS, type ArchiveConfig } from './config';
+import { openEmbeddedEngine } from './embedded/embedded-engine';
+import type { Engine } from './engine';
+import { maintainer } from './maintainer';
+
+/** Rows of a segment: its index stays near 30 MB in memory, and is made in a second. */
+const SEGMENT_ROWS = 262_144;
+
+/** Long texts, such as request URIs, fill an index faster than rows do. */
+const SEGMENT_INDEX_BYTES = 64 * 2 ** 20;
+
+/** Retention by age is as fine as this part of its time. */
+const SEGMENTS_OF_RETENTION = 30;
+
+/** An open archive. */
+export interface OpenedArchive {
+  readonly api: Api<typeof ArchiveServiceService>;
+}
+
+/** Opens the archive of a data folder. */
+export async function openArchive(context: Context<ArchiveConfig>): Promise<OpenedArchive> {
+  const { log, metrics, closeLater } = context;
+  const engine = await openEngine(context);
+  closeLater('archive engine', () => engine.close());
+  const maintenance = maintainer(engine, log);
+  closeLater('archive maintenance', maintenance.close);
+  return {
+    api: archiveApi({ engine, log, metrics: archiveMetrics(metrics, () => engine.stats()) }),
+  };
+}
+
+async function openEngine({ config, log }: Context<ArchiveConfig>): Promise<Engine> {
+  const directory = join(config.dataDir, 'archive');
+  await nodeFiles.makeDirectory(directory);
+  return openEmbeddedEngine({
+    directory,
+    files: nodeFiles,
+    log,
+    segment: {
+      bytes: config.segmentBytes,
+      rows: SEGMENT_ROWS,
+      indexBytes: SEGMENT_INDEX_BYTES,
+      ageMs: config.retentionAgeMs / SEGMENTS_OF_RETENTION,
+    },
+    retention: {
+      ageMs: config.retentionAgeMs,
+      bytes: config.retentionBytes ?? (await halfOfDisk(directory)),
+    },
+    indexCacheBytes: config.indexBytes,
+    queryTimeoutMs: config.queryTimeoutMs,
+    now: Date.now,
+  });
+}
+
+async function halfOfDisk(directory: string): Promise<number> {
+  const { blocks, bsize } = await statfs(directory);
+  return (blocks * bsize) / 2;
+}
+
+/** The archive as a process of its own. */
+export const archiveService: Service<ArchiveConfig> = {
+  name: 'archive',
+  settings: SETTINGS,
+  adminPort: 9092,
+  async setUp(context) {
+    const { api } = await openArchive(context);
+    const { listen, maxConnectionAgeMs, tls } = context.config.grpc;
+    const archive = await serveGrpc(context, {
+      listen,
+      maxConnectionAgeMs,
+      credentials: await readGrpcCredentials(tls),
+      services: [grpcService(ArchiveServiceService, api)],
+    });
+    return { addresses: { archive } };
+  },
+};
