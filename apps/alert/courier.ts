@@ -97,7 +97,7 @@ class Courier {
     const { receiver, outbox, metrics, name } = this.#options;
     const loaded = new Map<DeliveryEntry, Outgoing>();
     const damaged: ItemAnswer<DeliveryEntry>[] = [];
-    for (const delivery of batch) {
+    const load = async (delivery: DeliveryEntry): Promise<void> => {
       try {
         loaded.set(delivery, deliveryOf(await outbox.load(delivery.alert), name));
       } catch (error) {
@@ -105,15 +105,19 @@ class Courier {
         const reason = 'its record in the outbox is damaged';
         damaged.push({ item: delivery, answer: { kind: 'refused', reason } });
       }
-    }
+    };
+    await Promise.all(batch.map(load));
     if (loaded.size === 0) return damaged;
-    const answers = await deliver([...loaded.keys()], async (part) => {
-      for (const delivery of part) delivery.attemptCount += 1;
-      const outgoing = part.flatMap((delivery) => loaded.get(delivery) ?? []);
-      const answer = await receiver.send(outgoing, this.#signal);
-      metrics.attempts.inc({ receiver: name, outcome: answer.kind });
-      return answer;
-    });
+    const answers = await deliver(
+      batch.filter((one) => loaded.has(one)),
+      async (part) => {
+        for (const delivery of part) delivery.attemptCount += 1;
+        const outgoing = part.flatMap((delivery) => loaded.get(delivery) ?? []);
+        const answer = await receiver.send(outgoing, this.#signal);
+        metrics.attempts.inc({ receiver: name, outcome: answer.kind });
+        return answer;
+      },
+    );
     return [...answers, ...damaged];
   }
 

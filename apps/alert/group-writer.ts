@@ -1,7 +1,7 @@
 import type { Journal } from '@auditing/journal/journal';
 
-/** Jobs whose records share one fsync; bounds how long the first of them waits for the last. */
-const GROUP_MAX_JOBS = 64;
+/** Jobs whose records share one fsync. That many of the largest gRPC messages still fit into one append. */
+const GROUP_MAX_JOBS = 12;
 
 /** Something to be written. */
 export interface WriteJob<T> {

@@ -1,0 +1,175 @@
+import { join } from 'node:path';
+import { DeliveryState, type AlertStatus } from '@auditing/proto/alert';
+import { Priority } from '@auditing/proto/event';
+import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
+import { opened, scratchFolder, type Opened } from './testing/opened';
+import { ruleStub } from './testing/rule-stub';
+import { sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
+import { until } from './testing/until';
+
+const SIGNAL = new AbortController().signal;
+const QUICK = { AUDITING_ALERT_TRY_TIMEOUT: '300ms' };
+
+describe('delivery to a server that fails', () => {
+  const scratch = scratchFolder();
+  let server: FaultServer;
+  let service: Opened;
+  let folders = 0;
+
+  beforeEach(async () => {
+    server = await startFaultServer();
+    folders += 1;
+  });
+  afterEach(async () => {
+    await service.stop();
+    await server.close();
+  });
+  afterAll(() => scratch.remove());
+
+  const open = async (type: string, env: Record<string, string> = QUICK): Promise<void> => {
+    const rule = ruleStub([sampleReceiver(type, server.url)]);
+    service = await opened(join(scratch.path, String(folders)), rule, env);
+  };
+  const listed = async (): Promise<AlertStatus[]> =>
+    (await service.api.list({ rule: '', limit: 1_000 }, SIGNAL)).alerts;
+  const settled = (): Promise<AlertStatus[]> =>
+    until('every delivery is over', async () => {
+      const alerts = await listed();
+      const isOver = alerts.every(({ deliveries }) =>
+        deliveries.every(({ state }) => state !== DeliveryState.PENDING),
+      );
+      return isOver && alerts;
+    });
+
+  test.each([
+    'hang',
+    'reset',
+    'slow headers',
+    { status: 500 },
+    { status: 503 },
+    { status: 408 },
+    { status: 425 },
+  ] as const)('tries again after %p until the alert is taken, under the same id', async (fault) => {
+    await open('webhook');
+    let faults = 2;
+    server.behave = () => ((faults -= 1) >= 0 ? fault : { status: 200 });
+    await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+    const [alert] = await settled();
+    expect(alert?.deliveries[0]).toMatchObject({
+      state: DeliveryState.DELIVERED,
+      attemptCount: 3,
+      lastError: '',
+    });
+    expect(server.taken).toHaveLength(1);
+    const ids = new Set(server.posted.map(({ headers }) => headers['auditing-delivery-id']));
+    expect([...ids]).toEqual([alert?.deliveries[0]?.id]);
+  });
+
+  test('waits as long as Retry-After says', async () => {
+    await open('alertmanager');
+    server.behave = () =>
+      server.posted.length === 1
+        ? { status: 429, headers: { 'retry-after': '2' } }
+        : { status: 200 };
+    await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+    await settled();
+    const [first, second] = server.posted;
+    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(1_990);
+  });
+
+  test('finds the alert that is refused by halves, gives up that one alone and says why', async () => {
+    await open('alertmanager');
+    const stored = new Set<string>();
+    server.behave = (posted) => {
+      const names = namesIn(posted);
+      // As Alertmanager does it: the good ones of a request are stored even if it is answered 400.
+      for (const name of names) if (name !== 'pod-13') stored.add(name);
+      return names.includes('pod-13')
+        ? { status: 400, text: 'invalid label set' }
+        : { status: 200 };
+    };
+    await service.api.raise(sampleRequest(1, sampleAlerts('pod', 40)), SIGNAL);
+    const alerts = await settled();
+    const dead = alerts.filter(({ deliveries }) => deliveries[0]?.state === DeliveryState.DEAD);
+    expect(dead.map(({ alert }) => alert?.event?.objectRef?.name)).toEqual(['pod-13']);
+    expect(dead[0]?.deliveries[0]?.lastError).toBe('HTTP 400: invalid label set');
+    expect(stored.size).toBe(39);
+    const metrics = await service.runtime.metrics.metrics();
+    expect(metrics).toContain(
+      'auditing_alert_deliveries_total{receiver="alertmanager",outcome="dead"} 1',
+    );
+    expect(metrics).toContain(
+      'auditing_alert_deliveries_total{receiver="alertmanager",outcome="delivered"} 39',
+    );
+  });
+
+  test.each([301, 401, 403, 404])(
+    'does not give an alert up for a receiver that is set up wrongly (%i), and follows no redirect',
+    async (status) => {
+      await open('webhook');
+      server.behave = () => ({ status, headers: { location: `${server.url}/elsewhere` } });
+      await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+      await until('a try', () => server.posted.length > 0);
+      const alert = await until('its failure is noted', async () => {
+        const [one] = await listed();
+        return one?.deliveries[0]?.lastError !== '' && one;
+      });
+      expect(alert.deliveries[0]).toMatchObject({ state: DeliveryState.PENDING });
+      expect(alert.deliveries[0]?.lastError).toContain(`HTTP ${status}`);
+      expect(new Set(server.posted.map(({ path }) => path))).toEqual(new Set(['/']));
+    },
+  );
+
+  test('gives an alert up when it has grown too old', async () => {
+    await open('webhook', { ...QUICK, AUDITING_ALERT_MAX_AGE: '500ms' });
+    server.behave = () => ({ status: 500, text: 'no' });
+    await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+    const [alert] = await settled();
+    expect(alert?.deliveries[0]).toMatchObject({ state: DeliveryState.DEAD });
+    expect(alert?.deliveries[0]?.lastError).toMatch(/^not taken within 0 h; last: HTTP 500: no$/);
+  });
+
+  test('an alert that alone makes the receiver fail does not hold up the others', async () => {
+    await open('alertmanager');
+    server.behave = (posted) => ({ status: namesIn(posted).includes('pod-0') ? 500 : 200 });
+    await service.api.raise(sampleRequest(1, sampleAlerts('pod', 5)), SIGNAL);
+    await until(
+      'the others are delivered',
+      async () => {
+        const alerts = await listed();
+        return (
+          alerts.filter(({ deliveries }) => deliveries[0]?.state === DeliveryState.DELIVERED)
+            .length === 4
+        );
+      },
+      40_000,
+    );
+    const pending = (await listed()).filter(
+      ({ deliveries }) => deliveries[0]?.state === DeliveryState.PENDING,
+    );
+    expect(pending.map(({ alert }) => alert?.event?.objectRef?.name)).toEqual(['pod-0']);
+  }, 60_000);
+
+  test('after an outage the most urgent go first, then the oldest', async () => {
+    await open('webhook');
+    server.behave = () => 'reset';
+    await service.api.raise(
+      sampleRequest(1, sampleAlerts('low', 3, { priority: Priority.DEBUG })),
+      SIGNAL,
+    );
+    await until('a try', () => server.posted.length > 0);
+    await service.api.raise(
+      sampleRequest(2, sampleAlerts('middle', 10, { priority: Priority.INFO })),
+      SIGNAL,
+    );
+    await service.api.raise(sampleRequest(3, sampleAlerts('high', 10)), SIGNAL);
+    server.behave = () => ({ status: 200 });
+    await settled();
+    const names = server.taken.flatMap(namesIn);
+    const kinds = names.map((name) => name.split('-')[0]);
+    // Eight requests are under way at once, so neighbours may change places.
+    expect(kinds.slice(0, 8)).not.toContain('low');
+    expect(kinds.slice(-3)).toEqual(['low', 'low', 'low']);
+    expect(kinds.indexOf('middle')).toBeGreaterThanOrEqual(8);
+  });
+});
