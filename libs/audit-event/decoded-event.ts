@@ -9,7 +9,7 @@ import {
   hasOddKeys,
   isJsonObject,
 } from './field-keys';
-import { keyText, looseMembers, skipSpace } from './json-bytes';
+import { MAX_DEPTH, keyText, looseMembers, skipSpace } from './json-bytes';
 import { stripBodies } from './strip';
 import { microsFromText } from './timestamp';
 import { isValidJson } from './valid-json';
@@ -164,16 +164,18 @@ function parseLazily(bytes: Buffer): EventParts {
   const lazy = new Map<string, Buffer>();
   const rest: Buffer[] = [];
   let end = 0;
-  for (const { keyStart, keyEnd, valueStart, valueEnd } of looseMembers(
-    bytes,
-    skipSpace(bytes, 0),
-  )) {
+  for (const member of looseMembers(bytes, skipSpace(bytes, 0))) {
+    const { keyStart, keyEnd, valueStart, valueEnd } = member;
     const key = keyText(bytes, keyStart, keyEnd);
-    if (key === undefined || !BODY_KEYS.has(key.toLowerCase())) continue;
     const value = bytes.subarray(valueStart, valueEnd);
+    if (key === undefined || !BODY_KEYS.has(key.toLowerCase())) {
+      // The parse of the rest proves all but its depth, and nothing short is deep.
+      if (value.length > MAX_DEPTH && !isValidJson(value)) throw invalidValue(key);
+      continue;
+    }
     lazy.delete(key);
     if (value.equals(NULL)) continue;
-    if (!isValidJson(value)) throw new SyntaxError(`${key} is not valid JSON`);
+    if (!isValidJson(value)) throw invalidValue(key);
     lazy.set(key, value);
     rest.push(bytes.subarray(end, valueStart), PLACEHOLDER);
     end = valueEnd;
@@ -181,4 +183,8 @@ function parseLazily(bytes: Buffer): EventParts {
   if (lazy.size === 0) return parseWhole(bytes);
   rest.push(bytes.subarray(end));
   return { head: parseObject(Buffer.concat(rest)), lazy, built: new Map() };
+}
+
+function invalidValue(key = 'a key'): SyntaxError {
+  return new SyntaxError(`${key} holds no valid JSON, or more than ${MAX_DEPTH} levels of it`);
 }

@@ -114,18 +114,16 @@ export function valueAfterKey(bytes: Buffer, keyEnd: number): number {
  * The members of the object that begins at `position`, as far as it is well-formed; values are passed over by
  * skipLoose. Duplicate keys come as often as they are there.
  */
-export function looseMembers(bytes: Buffer, position: number): Member[] {
-  const members: Member[] = [];
+export function* looseMembers(bytes: Buffer, position: number): Generator<Member, void> {
   let at = skipSpace(bytes, position + 1);
   while (bytes[at] === BYTE.quote) {
     const keyEnd = skipString(bytes, at);
     const valueStart = keyEnd < 0 ? -1 : valueAfterKey(bytes, keyEnd);
     const valueEnd = valueStart < 0 ? -1 : skipLoose(bytes, valueStart);
     if (valueEnd < 0) break;
-    members.push({ keyStart: at, keyEnd, valueStart, valueEnd });
+    yield { keyStart: at, keyEnd, valueStart, valueEnd };
     const next = skipSpace(bytes, valueEnd);
     if (bytes[next] !== BYTE.comma) break;
     at = skipSpace(bytes, next + 1);
   }
-  return members;
 }

@@ -3,6 +3,9 @@ import fc from 'fast-check';
 import { decodeBody } from './decode-body';
 import { BodyError, splitBody } from './split-body';
 
+/** Some tests below walk ten million bytes or thousands of generated bodies. */
+jest.setTimeout(60_000);
+
 const E1 = '{"auditID":"a","level":"Metadata"}';
 const E2 = '{ "AuditID" : "b\\"}{", "x": [[{}]] }';
 const LIST = `{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":[${E1},${E2}]}\n`;

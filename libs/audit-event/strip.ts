@@ -14,18 +14,21 @@ const RESPONSE_KEY = 'responseobject';
 export function stripBodies(bytes: Buffer, strip: Strip): Buffer {
   const keys = keysOf(strip);
   if (keys.length === 0) return bytes;
-  const members = looseMembers(bytes, skipSpace(bytes, 0));
-  const parts = [bytes.subarray(0, members[0]?.keyStart ?? 0)];
-  let previousEnd = -1;
-  for (const member of members) {
-    if (!keys.includes(lowerKey(bytes, member))) {
+  const parts: Buffer[] = [];
+  let removed = 0;
+  let previousEnd = 0;
+  for (const member of looseMembers(bytes, skipSpace(bytes, 0))) {
+    if (previousEnd === 0) parts.push(bytes.subarray(0, member.keyStart));
+    if (keys.includes(lowerKey(bytes, member))) {
+      removed++;
+    } else {
       // What stands between two members, their comma among it, goes with the later one.
       const start = parts.length > 1 ? previousEnd : member.keyStart;
       parts.push(bytes.subarray(start, member.valueEnd));
     }
     previousEnd = member.valueEnd;
   }
-  if (parts.length === members.length + 1) return bytes;
+  if (removed === 0) return bytes;
   parts.push(bytes.subarray(previousEnd));
   return Buffer.concat(parts);
 }
