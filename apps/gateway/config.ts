@@ -1,3 +1,4 @@
+import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import type { ConfigOf } from '@auditing/service/settings';
 import {
   bytes,
@@ -148,13 +149,66 @@ export const RECEIVE_SETTINGS = {
   },
 } as const;
 
+/** Settings of the query API. */
+export const API_SETTINGS = {
+  host: {
+    variable: 'AUDITING_API_HOST',
+    parser: text,
+    fallback: '127.0.0.1',
+    description:
+      'Address that the query API listens on; one that other machines reach needs a token.',
+  },
+  port: {
+    variable: 'AUDITING_API_PORT',
+    parser: port,
+    fallback: '8080',
+    description: 'Port of the query API; 0 picks a free one.',
+  },
+  token: {
+    variable: 'AUDITING_API_TOKEN',
+    parser: optional(secret),
+    fallback: '',
+    description:
+      'Whoever asks must send `Authorization: Bearer` with this token. Empty: none, and only this machine is answered.',
+  },
+} as const;
+
+/** Settings of where the other services are; not there in standalone, which has them in its own process. */
+export const PEER_SETTINGS = {
+  rule: {
+    variable: 'AUDITING_RULE_ADDRESS',
+    parser: text,
+    fallback: '127.0.0.1:9081',
+    description: 'Target of the rule service, `host:port` or `dns:///host:port`.',
+  },
+  archive: {
+    variable: 'AUDITING_ARCHIVE_ADDRESS',
+    parser: text,
+    fallback: '127.0.0.1:9082',
+    description: 'Target of the archive service.',
+  },
+  alert: {
+    variable: 'AUDITING_ALERT_ADDRESS',
+    parser: text,
+    fallback: '127.0.0.1:9083',
+    description: 'Target of the alert service.',
+  },
+  tls: GRPC_TLS_SETTINGS,
+} as const;
+
+export type ApiConfig = ConfigOf<typeof API_SETTINGS>;
 export type WebhookConfig = ConfigOf<typeof WEBHOOK_SETTINGS>;
 export type ReceiveConfig = ConfigOf<typeof RECEIVE_SETTINGS>;
 
-/** Every setting of the gateway. */
+/** Settings of the gateway wherever it runs. */
 export const SETTINGS = {
   webhook: WEBHOOK_SETTINGS,
   receive: RECEIVE_SETTINGS,
+  api: API_SETTINGS,
 } as const;
 
+/** Every setting of the gateway in a process of its own. */
+export const PROCESS_SETTINGS = { ...SETTINGS, peers: PEER_SETTINGS } as const;
+
 export type GatewayConfig = ConfigOf<typeof SETTINGS>;
+export type GatewayProcessConfig = ConfigOf<typeof PROCESS_SETTINGS>;

@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+
 /** How much may be under way at once. */
 export interface WindowLimits<Item> {
   /** Most items at once. */
@@ -39,6 +41,8 @@ export async function* orderedWindow<Item, Result>(
 ): AsyncGenerator<readonly Done<Item, Result>[]> {
   const ended = new AbortController();
   const either = AbortSignal.any([signal, ended.signal]);
+  // Every item under way listens to it.
+  setMaxListeners(0, either);
   const window = new Window(work, either);
   const filled = window.fill();
   try {

@@ -47,17 +47,18 @@ export function pipelineMetrics(registry: Registry) {
       labelNames: ['stage'],
       registers,
     }),
-    /** Age of the oldest event that is not archived: the gauge to alert on. */
-    watchAge(oldestUs: () => number | undefined): void {
-      new Gauge({
-        name: 'auditing_gateway_oldest_unarchived_seconds',
-        help: 'Age of the oldest received event that is not archived or ignored yet; 0 if there is none.',
-        registers,
-        collect() {
-          const oldest = oldestUs();
-          this.set(oldest === undefined ? 0 : Math.max(0, Date.now() / 1e3 - oldest / 1e6));
-        },
-      });
-    },
   };
+}
+
+/** Registers the gauge to alert on: the age of the oldest event that is not archived. */
+export function watchOldest(registry: Registry, oldestUs: () => number | undefined): void {
+  new Gauge({
+    name: 'auditing_gateway_oldest_unarchived_seconds',
+    help: 'Age of the oldest received event that is neither archived nor ignored yet; 0 if there is none.',
+    registers: [registry],
+    collect() {
+      const oldest = oldestUs();
+      this.set(oldest === undefined ? 0 : Math.max(0, Date.now() / 1e3 - oldest / 1e6));
+    },
+  });
 }

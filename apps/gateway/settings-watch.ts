@@ -6,6 +6,7 @@ import type { Api } from '@auditing/service/rpc';
 import { retry } from '@auditing/service/retry';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
+import { cancelled, wait } from '@auditing/service/wait';
 import type { Logger } from 'pino';
 import { BACKOFF } from './peer';
 
@@ -49,7 +50,7 @@ class RuleSetWatch implements SettingsWatch {
 
   async inForce(signal: AbortSignal): Promise<RuleSet> {
     while (!this.current) {
-      signal.throwIfAborted();
+      if (signal.aborted) throw cancelled();
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
         signal.addEventListener('abort', () => resolve(), { once: true });
@@ -75,7 +76,9 @@ class RuleSetWatch implements SettingsWatch {
     };
     while (!signal.aborted) {
       await retry(follow, { signal, backoff: BACKOFF }).catch((error: unknown) => {
-        if (!signal.aborted) log.error({ err: error }, 'the rule service cannot be watched');
+        if (signal.aborted) return;
+        log.error({ err: error }, 'the rule service refuses to be watched');
+        return wait(BACKOFF.maxMs, signal).catch(() => undefined);
       });
     }
   }

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { AlertServiceService } from '@auditing/proto/alert';
+import { ArchiveServiceService } from '@auditing/proto/archive';
+import { RuleServiceService } from '@auditing/proto/rule';
+import { grpcClient } from '@auditing/service/grpc-client';
+import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import type { Api } from '@auditing/service/rpc';
+import type { Context, Running, Service } from '@auditing/service/service';
+import { PROCESS_SETTINGS, type GatewayConfig, type GatewayProcessConfig } from './config';
+import { deadLetterRoutes } from './dead-letter-routes';
+import { kapisRoutes } from './kapis-routes';
+import { openIntake } from './open-intake';
+import { openWebhook } from './open-webhook';
+import { ownRoutes } from './own-routes';
+import { openPipeline } from './pipeline';
+import { pipelineMetrics, watchOldest } from './pipeline-metrics';
+import { serveQueryApi } from './query-api';
+import type { Intake } from './take-body';
+
+/** The services that a gateway works with. */
+export interface GatewayPeers {
+  readonly rule: Api<typeof RuleServiceService>;
+  readonly archive: Api<typeof ArchiveServiceService>;
+  readonly alert: Api<typeof AlertServiceService>;
+  /** Whether they are behind sockets; false: their implementations are called in this process. */
+  readonly remote: boolean;
+}
+
+/** A gateway that takes bodies. */
+export interface Gateway extends Running {
+  readonly addresses: Readonly<Record<'webhook' | 'api', string>>;
+  readonly ready: () => Promise<void>;
+  /** CA that senders must trust, PEM; undefined unless the certificate is self-signed. */
+  readonly caCert: string | undefined;
+}
+
+/** Opens a gateway: spool, then what drains it, then what asks, and last of all what fills it. */
+export async function openGateway(
+  context: Context<GatewayConfig>,
+  peers: GatewayPeers,
+): Promise<Gateway> {
+  const { config } = context;
+  const intake = await openIntake(config.receive, context);
+  const ready = await drain(intake, context, peers);
+  const api = await serveQueryApi(
+    config.api,
+    {
+      ...kapisRoutes(peers.archive),
+      ...ownRoutes(peers),
+      ...deadLetterRoutes(intake.deadLetters),
+    },
+    context,
+  );
+  const webhook = await openWebhook(config, intake, context);
+  return { addresses: { webhook: webhook.url, api }, ready, caCert: webhook.caCert };
+}
+
+/** Lets the pipeline work until the app closes, after the webhook and before the spool. */
+async function drain(
+  { spool, deadLetters, metrics }: Intake,
+  context: Context<GatewayConfig>,
+  services: GatewayPeers,
+): Promise<() => Promise<void>> {
+  const pipeline = await openPipeline({
+    spool,
+    directory: join(context.config.receive.dataDir, 'gateway'),
+    services,
+    deadLetters: {
+      async add(letter) {
+        const isNew = await deadLetters.add(letter);
+        if (isNew) metrics.deadLetters.inc({ kind: letter.kind });
+        return isNew;
+      },
+    },
+    metrics: pipelineMetrics(context.metrics),
+    log: context.log,
+  });
+  watchOldest(context.metrics, () => pipeline.oldestUs);
+  const ended = new AbortController();
+  const running = pipeline.run(ended.signal);
+  context.closeLater('pipeline', async () => {
+    ended.abort();
+    await running;
+    await pipeline.close();
+  });
+  return () => pipeline.ready();
+}
+
+/** The gateway in a process of its own, with the other services over gRPC. */
+export const gatewayService: Service<GatewayProcessConfig> = {
+  name: 'gateway',
+  settings: PROCESS_SETTINGS,
+  adminPort: 9090,
+  async setUp(context) {
+    const { peers } = context.config;
+    const options = { credentials: await readGrpcCredentials(peers.tls) };
+    const rule = grpcClient(RuleServiceService, peers.rule, options);
+    context.closeLater('client of the rule service', rule.close);
+    const archive = grpcClient(ArchiveServiceService, peers.archive, options);
+    context.closeLater('client of the archive', archive.close);
+    const alert = grpcClient(AlertServiceService, peers.alert, options);
+    context.closeLater('client of the alert service', alert.close);
+    return openGateway(context, {
+      rule: rule.api,
+      archive: archive.api,
+      alert: alert.api,
+      remote: true,
+    });
+  },
+};
