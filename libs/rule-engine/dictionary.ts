@@ -1,6 +1,6 @@
 import { Severity } from '@auditing/proto/rule';
 import type { Condition, Test } from './condition';
-import { expandCondition, type Meaning, type Scope } from './expand';
+import { expandCondition, reasonOf, type Meaning, type Scope } from './expand';
 import { parseCondition } from './parse-condition';
 import { warning, type Problem } from './problem';
 import type { AliasEntry, Entry, ListEntry, MacroEntry, RuleResource } from './rule-resource';
@@ -45,9 +45,7 @@ export class Dictionary {
     return (name) => {
       const own = resource.entries.get(name);
       const place = own === undefined ? this.global.get(name) : { entry: own, resource };
-      return place === undefined
-        ? { kind: 'none', reason: this.whyUnknown(resource, name) }
-        : this.meaning(place);
+      return place === undefined ? this.unknown(resource, name) : this.meaning(place);
     };
   }
 
@@ -121,10 +119,8 @@ export class Dictionary {
       }
       const meaning = scope(name);
       if (meaning.kind !== 'list') {
-        const reason =
-          meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not list`;
         const path = `${entry.path}.list[${i}]`;
-        resource.report.error(path, `\`${item}\` ${reason}`);
+        resource.report.error(path, `\`${item}\` ${reasonOf(meaning, 'list')}`);
         return broken(entry, path);
       }
       items.push(...meaning.items);
@@ -149,12 +145,19 @@ export class Dictionary {
     return isUsable ? { kind: 'alias', path: expanded.condition.path } : broken(entry, path);
   }
 
-  private whyUnknown(resource: RuleResource, name: string): string {
-    const near = [...resource.entries.keys(), ...this.global.keys()].find(
-      (known) => known.toLowerCase() === name.toLowerCase() || known.endsWith(`.${name}`),
-    );
-    const hint = near === undefined ? '' : `; did you mean \`\${${near}}\`?`;
-    return `is not known: no macro, list or alias of this name${hint}`;
+  private unknown(resource: RuleResource, name: string): Meaning {
+    const { global } = this;
+    return {
+      kind: 'none',
+      // Looked for only if somebody reads it: outputs ask for the meaning of every field they name.
+      get reason() {
+        const known = [...resource.entries.keys(), ...global.keys()];
+        const folded = name.toLowerCase();
+        const near = known.find((key) => key.toLowerCase() === folded || key.endsWith(`.${name}`));
+        const hint = near === undefined ? '' : `; did you mean \`\${${near}}\`?`;
+        return `is not known: no macro, list or alias of this name${hint}`;
+      },
+    };
   }
 }
 

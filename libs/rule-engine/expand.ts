@@ -1,5 +1,4 @@
 import type { Condition, Membership, Path, Test, TextLiteral } from './condition';
-import { printPath } from './path-text';
 import { error, type Problem } from './problem';
 
 /** What a `${reference}` stands for. */
@@ -103,47 +102,53 @@ class Expander {
 
   private expandPath(path: Path): Path | undefined {
     if (!path.isReference) return path;
-    const [{ key, indexes }, ...suffix] = path.segments;
-    const meaning = this.scope(key);
-    switch (meaning.kind) {
-      case 'none':
-        return this.refuse(path, meaning.reason);
-      case 'list':
-        return this.refuse(path, 'is a list; it can stand behind `in` only');
-      case 'macro':
-        return this.refuse(path, 'is a macro, which is a whole condition; an alias names a field');
-      case 'alias': {
-        const [head, ...rest] = meaning.path.segments;
-        const aliased = [head, ...rest];
-        const last = aliased.pop() ?? head;
-        const [first = last, ...others] = [
-          ...aliased,
-          { key: last.key, indexes: [...last.indexes, ...indexes] },
-          ...suffix,
-        ];
-        return { ...path, isReference: false, segments: [first, ...others] };
-      }
-    }
+    const meaning = this.scope(path.segments[0].key);
+    if (meaning.kind === 'alias') return followAlias(path, meaning.path);
+    this.refuse(path, UNFIT_FOR_FIELD[meaning.kind] ?? reasonOf(meaning, 'alias'));
+    return undefined;
   }
 
   private expandItems(test: Membership, path: Path): Membership | undefined {
-    const items = test.items.flatMap((item) => {
-      if (item.kind !== 'path') return [item];
-      const meaning = this.scope(item.segments[0].key);
-      if (meaning.kind === 'list') return meaning.items.map((text) => textAt(text, item));
-      const reason =
-        meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not list`;
-      return [this.refuse(item, reason)];
-    });
-    return items.every(isThere) ? { ...test, path, items } : undefined;
+    const items: Membership['items'][number][] = [];
+    let isComplete = true;
+    for (const item of test.items) {
+      const meaning = item.kind === 'path' ? this.scope(item.segments[0].key) : undefined;
+      if (item.kind !== 'path' || meaning === undefined) items.push(item);
+      else if (meaning.kind === 'list')
+        items.push(...meaning.items.map((text) => textAt(text, item)));
+      else {
+        this.refuse(item, reasonOf(meaning, 'list'));
+        isComplete = false;
+      }
+    }
+    return isComplete ? { ...test, path, items } : undefined;
   }
 
-  private refuse(path: Path, reason: string): undefined {
-    const [head] = path.segments;
-    const name = printPath({ ...path, segments: [{ key: head.key, indexes: [] }] });
-    this.problems.push(error(path.from, `\`${name}\` ${reason}`));
-    return undefined;
+  private refuse(path: Path, reason: string): void {
+    this.problems.push(error(path.from, `\`\${${path.segments[0].key}}\` ${reason}`));
   }
+}
+
+/** What to say of a reference that stands where a field must. */
+const UNFIT_FOR_FIELD: Partial<Record<Meaning['kind'], string>> = {
+  list: 'is a list; it can stand behind `in` only',
+  macro: 'is a macro, which is a whole condition; an alias names a field',
+};
+
+/** Completes "`${x}` …" for a name that means something else than was expected, or nothing. */
+export function reasonOf(meaning: Meaning, expected: Meaning['kind']): string {
+  return meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not ${expected}`;
+}
+
+/** The field of an alias, with what follows the reference to it. */
+function followAlias(path: Path, aliased: Path): Path {
+  const [{ indexes }, ...suffix] = path.segments;
+  const [head, ...rest] = aliased.segments;
+  const before = [head, ...rest];
+  const last = before.pop() ?? head;
+  const joined = { key: last.key, indexes: [...last.indexes, ...indexes] };
+  const [first = joined, ...others] = [...before, joined, ...suffix];
+  return { ...path, isReference: false, segments: [first, ...others] };
 }
 
 function hasSuffix(path: Path): boolean {

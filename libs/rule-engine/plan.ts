@@ -1,6 +1,6 @@
 import { columnFieldOf } from '@auditing/audit-event/column-fields';
 import { compileTest, type CompiledTest } from './compile';
-import type { Condition, Test } from './condition';
+import type { Comparison, Condition, Membership, Test } from './condition';
 import { resolvePath, type FieldReader, type Root } from './field-source';
 import { FALSE, TRUE } from './outcome';
 import type { Problem } from './problem';
@@ -42,7 +42,7 @@ const INDEXED_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /** Rough order of cost: what reads the whole event comes last, as it may have to be parsed for that. */
-const COST = { plain: 1, pattern: 2, document: 100 };
+const COST = { plain: 1, pattern: 2, document: 1_000_000 };
 
 /** Builds plans; one for a whole rule set, so that its rules share what they have in common. */
 export class Planner {
@@ -106,9 +106,7 @@ export class Planner {
   }
 
   private test(test: Test): Plan | Problem {
-    const key = JSON.stringify(test, (name, value: unknown) =>
-      name === 'from' || name === 'to' ? undefined : value,
-    );
+    const key = keyOf(test);
     const known = this.tests.get(key);
     if (known !== undefined) return known;
     const ask = compileTest(test, this.reader);
@@ -125,6 +123,23 @@ export class Planner {
     this.tests.set(key, made);
     return made;
   }
+}
+
+/** Equal for tests that ask the same, wherever they stand. */
+function keyOf(test: Test): string {
+  const { kind, path } = test;
+  const negated = 'negated' in test && test.negated;
+  const operator = 'operator' in test ? test.operator : '';
+  const operands =
+    test.kind === 'member'
+      ? test.items.map(bareOperand)
+      : 'value' in test && bareOperand(test.value);
+  return JSON.stringify([kind, path.segments, operator, negated, operands]);
+}
+
+function bareOperand(operand: Membership['items'][number] | Comparison['value']): unknown {
+  if (operand.kind === 'path') return operand.segments;
+  return [operand.kind, operand.kind === 'boolean' ? operand.value : operand.text];
 }
 
 function costOf(test: Test, root: Root): number {

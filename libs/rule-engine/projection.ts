@@ -1,6 +1,6 @@
 import { columnFieldOf } from '@auditing/audit-event/column-fields';
 import type { Field } from '@auditing/proto/event';
-import { DocumentNeed, Projection } from '@auditing/proto/rule';
+import type { DocumentNeed, Projection } from '@auditing/proto/rule';
 import type { Condition, Test } from './condition';
 import { resolvePath, type Root } from './field-source';
 

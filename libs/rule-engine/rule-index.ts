@@ -38,8 +38,6 @@ export class RuleIndex {
   private readonly verb: number;
   private readonly resource: number;
   private readonly subresource: number;
-  /** All rules as they are, for events whose combination is too odd to keep. */
-  private unsettled: Bucket | undefined;
 
   /**
    * @param plans - one a rule, made by `planner`
@@ -76,8 +74,7 @@ export class RuleIndex {
     const resource = keyPart(reader.read(this.resource));
     const subresource = keyPart(reader.read(this.subresource));
     if (verb === undefined || resource === undefined || subresource === undefined) {
-      this.unsettled ??= bucketOf(this.plans.map((plan, rule) => ({ plan, rule })));
-      return this.unsettled;
+      return this.settle();
     }
     const key = `${verb}/${resource}/${subresource}`;
     let bucket = this.buckets.get(key);
@@ -88,6 +85,10 @@ export class RuleIndex {
     return bucket;
   }
 
+  /**
+   * Settles the rules for the event at hand. What the three fields decide is decided here and nothing of it is left
+   * to the order of evaluation, so that no field is read that the projection does not promise.
+   */
   private settle(): Bucket {
     const settled = new PartialEvaluation(this.run.reader, this.planner);
     return bucketOf(
@@ -109,7 +110,7 @@ function bucketOf(open: readonly { rule: number; plan: Plan | undefined }[]): Bu
   return { candidates, answerCount: compiler.answerCount };
 }
 
-/** A part of a bucket's key: unlike for unlike values; undefined if the value is too odd to have a bucket. */
+/** A part of a bucket's key: unlike for unlike values; undefined if the value is too odd for its bucket to be kept. */
 function keyPart(value: JsonValue | undefined): string | undefined {
   if (value === undefined || value === null) return '0';
   if (typeof value !== 'string' || value.length > MAX_KEY_LENGTH) return undefined;

@@ -1,4 +1,4 @@
-import { Priority } from '@auditing/proto/event';
+import type { Priority } from '@auditing/proto/event';
 import type { Labels } from './label-selector';
 import { ObjectReader, typeName } from './resource-reader';
 import { Report } from './report';
