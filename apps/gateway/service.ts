@@ -22,8 +22,8 @@ export interface GatewayPeers {
   readonly rule: Api<typeof RuleServiceService>;
   readonly archive: Api<typeof ArchiveServiceService>;
   readonly alert: Api<typeof AlertServiceService>;
-  /** Whether they are behind sockets; false: their implementations are called in this process. */
-  readonly remote: boolean;
+  /** Whether they are behind sockets. Default false: their implementations are called in this process. */
+  readonly remote?: boolean;
 }
 
 /** A gateway that takes bodies. */
@@ -64,7 +64,7 @@ async function drain(
   const pipeline = await openPipeline({
     spool,
     directory: join(context.config.receive.dataDir, 'gateway'),
-    services,
+    services: { ...services, remote: services.remote ?? false },
     deadLetters: {
       async add(letter) {
         const isNew = await deadLetters.add(letter);
