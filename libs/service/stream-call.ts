@@ -118,8 +118,14 @@ export function streamCalls<Req extends CallRequest, Res extends CallResponse>(
   };
 }
 
+const CODES: ReadonlyMap<number, status> = new Map(
+  Object.values(status)
+    .filter((code) => typeof code === 'number')
+    .map((code) => [code, code]),
+);
+
 function rpcErrorOf({ code, message }: { code: number; message: string }): RpcError {
-  return new RpcError(code in status ? code : status.UNKNOWN, message);
+  return new RpcError(CODES.get(code) ?? status.UNKNOWN, message);
 }
 
 /** `call` is a uint32; 0 stands for none. */

@@ -1,0 +1,116 @@
+import { BlockError } from '@auditing/audit-event/block';
+import { ColumnEvent, ColumnTable, MissingColumnError } from '@auditing/audit-event/columns';
+import { decodedEvents } from '@auditing/audit-event/decoded-batch';
+import type { EventFields } from '@auditing/audit-event/event-fields';
+import { startPace } from '@auditing/audit-event/pace';
+import { Source, Strip, type EventBatch, type Verdict, type Verdicts } from '@auditing/proto/event';
+import type { EvaluateRequest } from '@auditing/proto/rule';
+import type { MatchedRule, RuleSet } from '@auditing/rule-engine/rule-set';
+import { RpcError } from '@auditing/service/rpc-error';
+import { status } from '@grpc/grpc-js';
+
+/** A batch has at most this many events: gateways cut them at about 1 MB, and an event has some 10 bytes at least. */
+const MAX_EVENTS = 200_000;
+
+/**
+ * Decides one batch.
+ *
+ * @throws RpcError FAILED_PRECONDITION, with the version as its message, if the batch lacks a field that the rule set
+ * reads; INVALID_ARGUMENT if the batch is not well-formed.
+ */
+export async function evaluateBatch(
+  ruleSet: RuleSet,
+  request: EvaluateRequest,
+  signal: AbortSignal,
+): Promise<Verdicts> {
+  const { batch } = request;
+  if (!batch)
+    throw new RpcError(status.INVALID_ARGUMENT, 'batch: expected the events, got nothing');
+  if (isStale(ruleSet, request)) throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version);
+  try {
+    return await decideAll(ruleSet, await eventsOf(batch, request), signal);
+  } catch (error) {
+    if (error instanceof MissingColumnError) {
+      throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version, { cause: error });
+    }
+    // What the batch itself is wrong with; rules never throw.
+    if (error instanceof SyntaxError || error instanceof BlockError) {
+      throw new RpcError(status.INVALID_ARGUMENT, `batch: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/**
+ * Whether columns were chosen for another rule set that reads other fields. Which events had to go along whole for it
+ * cannot be told from here, so a set that needs any is taken for another one.
+ */
+function isStale({ version, projection }: RuleSet, request: EvaluateRequest): boolean {
+  if (request.projectionVersion === '' || request.projectionVersion === version) return false;
+  const sent = new Set(request.batch?.columns.map(({ field }) => field));
+  return projection.documents.length > 0 || projection.fields.some((field) => !sent.has(field));
+}
+
+/** In this process the events themselves; over a socket rows of columns, whole events, or both; from tools a block. */
+async function eventsOf(
+  batch: EventBatch,
+  request: EvaluateRequest,
+): Promise<readonly EventFields[]> {
+  const { documents, projectionVersion } = request;
+  if (documents.length === 0 && projectionVersion === '' && batch.columns.length === 0) {
+    return batch.eventCount === 0 ? [] : decodedEvents(batch, Source.UNSPECIFIED);
+  }
+  if (batch.eventCount > MAX_EVENTS) {
+    throw new RpcError(
+      status.INVALID_ARGUMENT,
+      `batch.event_count: expected at most ${MAX_EVENTS}, got ${batch.eventCount}`,
+    );
+  }
+  const table = new ColumnTable(batch.columns);
+  const whole = new Map(documents.map(({ event, json }) => [event, json]));
+  return Array.from(
+    { length: batch.eventCount },
+    (_, row) => new ColumnEvent(table, row, whole.get(row)),
+  );
+}
+
+async function decideAll(
+  ruleSet: RuleSet,
+  events: readonly EventFields[],
+  signal: AbortSignal,
+): Promise<Verdicts> {
+  const verdicts: Verdict[] = [];
+  const rules = new RuleNames(ruleSet);
+  const pace = startPace({ signal });
+  for (const [event, fields] of events.entries()) {
+    if (pace.isDue()) await pace.giveWay();
+    const verdict = ruleSet.evaluate(fields);
+    if (!verdict) continue;
+    const findings = verdict.findings.map((finding) => rules.finding(finding));
+    verdicts.push({ event, findings, strip: Strip.UNSPECIFIED, workspace: '' });
+  }
+  return {
+    ruleSetVersion: ruleSet.version,
+    rules: rules.used,
+    verdicts,
+    ignoredCount: events.length - verdicts.length,
+  };
+}
+
+/** The rules that findings name, each once: a batch is matched by few of them. */
+class RuleNames {
+  readonly used: Verdicts['rules'] = [];
+  readonly #places = new Map<number, number>();
+
+  constructor(private readonly ruleSet: RuleSet) {}
+
+  finding({ rule, message, alert }: MatchedRule): Verdict['findings'][number] {
+    let place = this.#places.get(rule);
+    const name = this.ruleSet.ruleNames[rule];
+    if (place === undefined && name) {
+      place = this.used.push(name) - 1;
+      this.#places.set(rule, place);
+    }
+    return { rule: place ?? 0, message, alert };
+  }
+}

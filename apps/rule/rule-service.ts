@@ -1,0 +1,72 @@
+import { EvaluateResponse, type RuleServiceService } from '@auditing/proto/rule';
+import type { Api } from '@auditing/service/rpc';
+import { RpcError } from '@auditing/service/rpc-error';
+import { answerStream } from '@auditing/service/stream-call';
+import { status } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { check } from './check';
+import { evaluateBatch } from './evaluate';
+import type { RuleMetrics } from './metrics';
+import type { RuleSetInForce, RuleSets } from './rule-sets';
+
+/** Deciding takes the processor and nothing else, so more at once would only wait for each other here. */
+const STREAM_WINDOW = 4;
+
+/** What the service works with. */
+export interface RuleServiceParts {
+  readonly ruleSets: RuleSets;
+  readonly metrics: RuleMetrics;
+  readonly log: Logger;
+}
+
+/** The rule service, as rule.proto describes it. */
+export function ruleServiceApi({
+  ruleSets,
+  metrics,
+  log,
+}: RuleServiceParts): Api<typeof RuleServiceService> {
+  const api: Api<typeof RuleServiceService> = {
+    async evaluate(request, signal) {
+      try {
+        const verdicts = await evaluateBatch(inForce(ruleSets).compiled, request, signal);
+        const keptCount = verdicts.verdicts.length;
+        metrics.batchEvaluated(keptCount + verdicts.ignoredCount, keptCount);
+        return { call: request.call, verdicts, error: undefined };
+      } catch (error) {
+        if (error instanceof RpcError && error.code === status.FAILED_PRECONDITION)
+          metrics.batchStale();
+        throw error;
+      }
+    },
+    evaluateStream: answerStream((request, signal) => api.evaluate(request, signal), {
+      response: EvaluateResponse,
+      window: STREAM_WINDOW,
+      log,
+    }),
+    watch: ({ knownVersion }, signal) => ruleSets.watch(knownVersion, signal),
+    getRuleSet: () => settled(() => ruleSets.message() ?? noneYet()),
+    listRules: () =>
+      settled(() => {
+        inForce(ruleSets);
+        return { rules: ruleSets.rules() };
+      }),
+    check: ({ yaml }) => settled(() => check(yaml, ruleSets.inForce?.stored.resources.webhook)),
+  };
+  return api;
+}
+
+/** A promise of what is known at once; what is thrown rejects it. */
+function settled<T>(work: () => T): Promise<T> {
+  return new Promise((resolve) => resolve(work()));
+}
+
+function inForce(ruleSets: RuleSets): RuleSetInForce {
+  return ruleSets.inForce ?? noneYet();
+}
+
+function noneYet(): never {
+  throw new RpcError(
+    status.UNAVAILABLE,
+    'no rule set is loaded yet: put Rule and Webhook resources into AUDITING_CONFIG_DIR',
+  );
+}
