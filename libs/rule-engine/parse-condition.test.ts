@@ -1,0 +1,108 @@
+import { Severity } from '@auditing/proto/rule';
+import { parseCondition } from './parse-condition';
+import { printCondition } from './print-condition';
+import { locate } from './problem';
+
+/** The first problem of a text as people see it. */
+function problemOf(text: string): string {
+  const [problem] = parseCondition(text).problems;
+  if (problem === undefined) return '';
+  const { line, column, message, excerpt } = locate(text, problem);
+  return `${line}:${column} ${message}\n${excerpt}`;
+}
+
+describe('a text that is no condition', () => {
+  it('is refused with line, column, what was expected, and the line with a caret', () => {
+    expect(problemOf('Verb = "create"\n  and Level "x"')).toBe(
+      [
+        '2:13 expected an operator such as = != < > in contains like regex exists, `not`, `and` or `or`, found `"x"`',
+        '  and Level "x"',
+        '            ^',
+      ].join('\n'),
+    );
+  });
+
+  it.each([
+    ["Verb = 'create'", 'texts stand in double quotes'],
+    ['Verb = "create', 'this text is not closed'],
+    ['(Verb = "create"', 'expected `)`, `and` or `or`, found the end'],
+    ['a[-1] = 1', 'an index is [*], [n] or [start:end]'],
+    ['a..b = 1', 'one dot between its parts'],
+    ['a = .5', 'a number starts with a digit'],
+    ['a & b', 'write `and`, `or`, `&&` or `||`'],
+    ['a in (b)', 'a list such as ${name}'],
+    ['a in ${l}.b', 'a list such as ${name}'],
+    ['a[3:2] = 1', 'ends before it starts'],
+    ['a[99999999999] = 1', 'an index is at most'],
+    ['a not = 1', 'expected `in`, `contains`, `like`, `regex` or `exists`'],
+    ['$x', 'a reference is ${name}'],
+    ['', 'expected a field'],
+    ['a = 1;', 'not closed by anything'],
+  ])('says what helps: %s', (text, hint) => {
+    expect(parseCondition(text).condition).toBeUndefined();
+    expect(problemOf(text)).toContain(hint);
+  });
+
+  it('counts columns in characters and shows a window of a long line', () => {
+    expect(problemOf('"😀"').split('\n')[0]).toContain('1:1 ');
+    expect(problemOf('a = "😀" b')).toContain('1:9 ');
+    const long = `${'a = 1 and '.repeat(100)}= 2`;
+    expect(problemOf(long)).toContain('1:1001 ');
+    expect(problemOf(long).length).toBeLessThan(400);
+  });
+});
+
+describe('hostile texts', () => {
+  it.each([
+    ['parentheses', '('.repeat(60_000)],
+    ['negations', '!'.repeat(60_000)],
+    ['changes between and and or', 'a or b and '.repeat(5_000) + 'c'],
+    ['characters', 'a'.repeat(70_000)],
+  ])('are refused, not suffered: too many %s', (_what, text) => {
+    expect(parseCondition(text).problems).toHaveLength(1);
+    expect(parseCondition(text).condition).toBeUndefined();
+  });
+
+  it('does not mind a long chain', () => {
+    const { condition } = parseCondition('a or '.repeat(10_000) + 'b');
+    expect(condition).toMatchObject({ kind: 'or', operands: { length: 10_001 } });
+  });
+});
+
+describe('lint', () => {
+  const warningsOf = (text: string): string[] =>
+    parseCondition(text)
+      .problems.filter(({ severity }) => severity === Severity.WARNING)
+      .map(({ at, message }) => `${at} ${message}`);
+
+  it('warns of and beside or without parentheses, once', () => {
+    expect(warningsOf('a and b or c and d')).toEqual([
+      expect.stringMatching(/^8 `and` and `or` bind equally/),
+    ]);
+    expect(warningsOf('(a and b) or c')).toEqual([]);
+    expect(warningsOf('a and b and c')).toEqual([]);
+  });
+
+  it('warns of not before and or or', () => {
+    expect(warningsOf('x and not a or b')).toEqual([
+      expect.stringMatching(/^6 `not` covers everything to its right/),
+    ]);
+    expect(warningsOf('x or not (a or b)')).toEqual([]);
+    expect(warningsOf('(not a) or b')).toEqual([]);
+  });
+});
+
+it('keeps the place of every part', () => {
+  const text = 'not Verb = "x"';
+  const { condition } = parseCondition(text);
+  if (condition?.kind !== 'not') throw new Error('expected a negation');
+  expect(text.slice(condition.operand.from, condition.operand.to)).toBe('Verb = "x"');
+  expect(printCondition(condition.operand)).toBe('Verb = "x"');
+});
+
+it('takes a backslash in a text as it stands, but as an escape in a quoted key', () => {
+  expect(parseCondition('a = "\\"\\d"').condition).toMatchObject({ value: { text: '\\"\\d' } });
+  expect(parseCondition('a."\\"\\\\" exists').condition).toMatchObject({
+    path: { segments: [{ key: 'a' }, { key: '"\\' }] },
+  });
+});

@@ -1,0 +1,150 @@
+import * as fc from 'fast-check';
+import { compileGlob } from './glob';
+import { parseAddress, parseIpRange } from './ip-range';
+import { FALSE, MISMATCH, TRUE } from './outcome';
+import { parseCondition } from './parse-condition';
+import { compileRegularExpression } from './regular-expression';
+import { compileValueTest, hasContent, type ValueTest } from './value-test';
+
+/** The test of `field <rest>`. */
+function testOf(rest: string): ValueTest {
+  const { condition } = parseCondition(`field ${rest}`);
+  const isTest = condition !== undefined && 'path' in condition && condition.kind !== 'exists';
+  const compiled = isTest ? compileValueTest(condition) : undefined;
+  if (typeof compiled !== 'function') throw new Error(`expected a test: ${rest}`);
+  return compiled;
+}
+
+it.each([
+  ['= 5', '5', TRUE],
+  ['= 5', '5.0', TRUE],
+  ['= 5', '5e0', TRUE],
+  ['= 5', ' 5', MISMATCH],
+  ['= 5', '', MISMATCH],
+  ['= 5', true, MISMATCH],
+  ['= 5', ['5'], MISMATCH],
+  ['> 5', 'inf', TRUE],
+  ['< 5', '-Infinity', TRUE],
+  ['> 5', '1e999', MISMATCH],
+  ['!= 5', 'NaN', TRUE],
+  ['= true', 1, TRUE],
+  ['= true', 't', TRUE],
+  ['= false', 'F', TRUE],
+  ['!= false', '0', FALSE],
+  ['= true', 'yes', MISMATCH],
+  ['= true', [true], MISMATCH],
+  ['= "[a b]"', ['a', 'b'], TRUE],
+  ['< "b"', 'a', TRUE],
+  ['in (30, "x")', 30, TRUE],
+  ['in (30.0)', 30, FALSE],
+  ['not in ("a")', 'b', TRUE],
+  ['contains 7', 175, TRUE],
+  ['not contains "a"', null, TRUE],
+  ['ipInCidr "10.0.0.0/8"', '10.255.0.1', TRUE],
+  ['ipInCidr ("10.0.0.0/8", "fc00::/7")', 'fd12::1', TRUE],
+  ['not ipInCidr "10.0.0.0/8"', '11.0.0.1', TRUE],
+  ['ipInCidr "10.0.0.0/8"', '::ffff:10.0.0.8', TRUE],
+  ['not ipInCidr "10.0.0.0/8"', 'elsewhere', MISMATCH],
+])('%s of %j gives %i', (rest, value, expected) => {
+  const test = testOf(rest);
+  expect(test(value)).toBe(expected);
+  expect(test(value)).toBe(expected);
+});
+
+it.each([
+  'regex "^(?!x)"',
+  'regex "("',
+  'regex "(a)\\1"',
+  'ipInCidr "10.0.0.0/33"',
+  'ipInCidr "x"',
+])('refuses %s with the reason', (rest) => expect(() => testOf(rest)).toThrow());
+
+it.each([
+  [null, false],
+  [{}, false],
+  [{ a: { b: null } }, false],
+  [{ a: { b: '' } }, true],
+  [[], true],
+  [false, true],
+])('takes %j for existing: %s', (value, expected) => {
+  expect(hasContent(value)).toBe(expected);
+});
+
+describe('like', () => {
+  /** The slow and obvious way: `.` and `.*` of a regular expression. */
+  const obvious = (pattern: string): RegExp =>
+    new RegExp(
+      Array.from(pattern, (c) =>
+        c === '*' ? '.*' : c === '?' ? '.' : c.replace(/[\\^$.|+()[\]{}]/, '\\$&'),
+      ).join(''),
+      'su',
+    );
+
+  it('finds what a regular expression of the same meaning finds', () => {
+    const letters = fc.string({
+      unit: fc.constantFrom('a', 'b', '.', '😀', '*', '?'),
+      maxLength: 8,
+    });
+    fc.assert(
+      fc.property(letters, letters, (pattern, text) => {
+        expect(compileGlob(pattern)(text)).toBe(obvious(pattern).test(text));
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('takes no more than linear time', () => {
+    const text = 'a'.repeat(200_000);
+    const startedAt = performance.now();
+    expect(compileGlob('*a?a*a?b*')(text)).toBe(false);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+});
+
+describe('regular expressions', () => {
+  it.each(['^(a+)+$', '(a|a)*b', '(a*)*(b?)*$', '(?i)^(([a-z])+.)+[A-Z]([a-z])+$'])(
+    'take linear time even for %s',
+    (pattern) => {
+      const compiled = compileRegularExpression(pattern);
+      if ('reason' in compiled) throw new Error(compiled.reason);
+      const startedAt = performance.now();
+      for (const length of [28, 1_000, 20_000]) compiled.test(`${'a'.repeat(length)}!`);
+      expect(performance.now() - startedAt).toBeLessThan(5_000);
+    },
+  );
+
+  it('are refused when they are huge', () => {
+    expect(compileRegularExpression('a'.repeat(5_000))).toHaveProperty('reason');
+    expect(compileRegularExpression('((a{100}){100}){100}')).toHaveProperty('reason');
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    '1.2.3',
+    '1.2.3.256',
+    '01.2.3.4',
+    '',
+    '1::2::3',
+    ':::',
+    '12345::',
+    '1:2:3:4:5:6:7',
+    '1.2.3.4::',
+    'g::',
+  ])('%s is none', (text) => expect(parseAddress(text)).toBeUndefined());
+
+  it.each([
+    ['::1', '::1/128', true],
+    ['1:2:3:4:5:6:7:8', '1:2:3:4:5:6:7:8', true],
+    ['fe80::1%eth0', 'fe80::/10', true],
+    ['fec0::1', 'fe80::/10', false],
+    ['192.168.1.130', '192.168.1.128/25', true],
+    ['192.168.1.127', '192.168.1.128/25', false],
+    ['64:ff9b::1.2.3.4', '64:ff9b::/96', true],
+    ['10.0.0.1', '::/0', true],
+    ['::1', '0.0.0.0/0', false],
+  ])('%s in %s: %s', (address, range, expected) => {
+    const bytes = parseAddress(address);
+    expect(bytes && parseIpRange(range)?.has(bytes)).toBe(expected);
+  });
+});
