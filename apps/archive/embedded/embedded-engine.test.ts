@@ -91,9 +91,9 @@ test('pages by cursor hold while events are stored', async () => {
 test('a cursor of another query is refused', async () => {
   await engine.append(await batchOf(events(5)), 0n);
   const { nextCursor } = await found(engine, { limit: 2 });
-  await expect(found(engine, { limit: 2, order: Order.OLDEST_FIRST, cursor: nextCursor })).rejects.toThrow(
-    /another query or order/,
-  );
+  await expect(
+    found(engine, { limit: 2, order: Order.OLDEST_FIRST, cursor: nextCursor }),
+  ).rejects.toThrow(/another query or order/);
   await expect(found(engine, { cursor: 'nonsense' })).rejects.toThrow(/next_cursor/);
 });
 

@@ -43,10 +43,15 @@ export class Segments {
     const entry: Entry = { start: place.start, sealing, sealed };
     this.#entries.push(entry);
     this.current = next;
-    void sealed.then(() => {
-      const at = this.#entries.indexOf(entry);
-      if (at !== -1) this.#entries[at] = { start: place.start, sealed };
-    });
+    sealed.then(
+      () => {
+        const at = this.#entries.indexOf(entry);
+        if (at !== -1) this.#entries[at] = { start: place.start, sealed };
+      },
+      // It goes on being answered from memory.
+      (err: unknown) =>
+        this.store.onTrouble('sidecar could not be made', { segment: place.start, err }),
+    );
     await before;
   }
 
@@ -59,11 +64,9 @@ export class Segments {
     return [...others, current];
   }
 
-  /** The sealed segments whose sidecars are done, oldest first, up to the first that is not. */
+  /** All segments but the current one, oldest first, when their sidecars are done. */
   sealed(): Promise<readonly SealedSegment[]> {
-    return Promise.all(
-      this.#entries.filter(({ sealing }) => sealing === undefined).map(({ sealed }) => sealed),
-    );
+    return Promise.all(this.#entries.map(({ sealed }) => sealed));
   }
 
   /** Forgets the segments before a position of the log. */

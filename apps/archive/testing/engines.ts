@@ -57,7 +57,12 @@ export async function allTexts(engine: Pick<Engine, 'search'>): Promise<string[]
   const texts: string[] = [];
   let cursor = '';
   do {
-    const page = await found(engine, { order: Order.OLDEST_FIRST, limit: 10_000, includeRaw: true, cursor });
+    const page = await found(engine, {
+      order: Order.OLDEST_FIRST,
+      limit: 10_000,
+      includeRaw: true,
+      cursor,
+    });
     texts.push(...page.events.map(({ raw }) => raw.toString()));
     cursor = page.nextCursor;
   } while (cursor !== '');
