@@ -167,9 +167,9 @@ describe('delivery to a server that fails', () => {
     await settled();
     const names = server.taken.flatMap(namesIn);
     const kinds = names.map((name) => name.split('-')[0]);
-    // Eight requests are under way at once, so neighbours may change places.
-    expect(kinds.slice(0, 8)).not.toContain('low');
-    expect(kinds.slice(-3)).toEqual(['low', 'low', 'low']);
-    expect(kinds.indexOf('middle')).toBeGreaterThanOrEqual(8);
+    // Eight requests are under way at once; within such a round neighbours may change places.
+    expect(new Set(kinds.slice(0, 8))).toEqual(new Set(['high']));
+    expect(new Set(kinds.slice(8, 16))).toEqual(new Set(['high', 'middle']));
+    expect(kinds.filter((kind) => kind === 'low')).toHaveLength(3);
   });
 });

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import type { LookupFunction } from 'node:net';
+import { isIP, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Pool, type Dispatcher } from 'undici';
 import { cancelled } from '@auditing/service/wait';
@@ -23,7 +23,7 @@ const TRY_AGAIN: ReadonlySet<number> = new Set([408, 425, 429]);
 export interface EndpointOptions {
   /** May hold user name and password, for basic authentication. */
   readonly url: URL;
-  /** IP address to connect to in place of the one that the name has; certificate and Host stay those of the name. */
+  /** IP address to connect to: the name stays in certificate and Host; an address in the url is replaced. */
   readonly address?: string;
   /** PEM certificates trusted besides the usual ones; may be empty. */
   readonly caBundle: Buffer;
@@ -104,7 +104,7 @@ class Connection {
   constructor({ url, address, caBundle, connections, tryTimeoutMs }: EndpointOptions) {
     this.#tryTimeoutMs = tryTimeoutMs;
     this.#authorization = basicAuthorization(url);
-    this.#pool = new Pool(url.origin, {
+    this.#pool = new Pool(originOf(url, address), {
       connections,
       keepAliveTimeout: KEEP_ALIVE_MS,
       headersTimeout: tryTimeoutMs,
@@ -205,8 +205,16 @@ function limited(
   };
 }
 
+/** A lookup is made for names alone. */
+function originOf(url: URL, address: string | undefined): string {
+  const host = url.hostname.replace(/^\[|\]$/g, '');
+  if (address === undefined || !isIP(host)) return url.origin;
+  const { protocol, port } = url;
+  return `${protocol}//${isIP(address) === 6 ? `[${address}]` : address}${port && `:${port}`}`;
+}
+
 function always(address: string): LookupFunction {
-  const family = address.includes(':') ? 6 : 4;
+  const family = isIP(address);
   return (_host, { all }, callback) => {
     if (all) callback(null, [{ address, family }]);
     else callback(null, address, family);

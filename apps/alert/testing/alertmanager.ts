@@ -24,16 +24,28 @@ export interface Alertmanager {
   readonly alerts: () => Promise<ShownAlert[]>;
 }
 
-/** Starts one on a free port, with its data below `folder`. */
+/** Where it listens. */
+export interface AlertmanagerOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default a free one. */
+  readonly port?: number;
+  /** Where its cluster talks; without it, it stays alone. */
+  readonly clusterListen?: string;
+  /** Another member of the cluster. */
+  readonly clusterPeer?: string;
+}
+
+/** Starts one with its data below `folder`. */
 export async function startAlertmanager(
   folder: string,
-  args: string[] = [],
+  options: AlertmanagerOptions = {},
 ): Promise<Alertmanager> {
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'alertmanager.yml');
   writeFileSync(config, 'route: { receiver: none }\nreceivers: [{ name: none }]\n');
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const { host = '127.0.0.1', port = await freePort(), clusterListen = '', clusterPeer } = options;
+  const url = `http://${host}:${port}`;
   let child: ChildProcess | undefined;
   const alertmanager: Alertmanager = {
     url,
@@ -43,9 +55,9 @@ export async function startAlertmanager(
         [
           `--config.file=${config}`,
           `--storage.path=${join(folder, 'data')}`,
-          `--web.listen-address=127.0.0.1:${port}`,
-          '--cluster.listen-address=',
-          ...args,
+          `--web.listen-address=${host}:${port}`,
+          `--cluster.listen-address=${clusterListen}`,
+          ...(clusterPeer === undefined ? [] : [`--cluster.peer=${clusterPeer}`]),
         ],
         { stdio: 'ignore' },
       );
