@@ -13,7 +13,11 @@ export interface FaultyDisk {
    * are kept, lost or kept in part, by the seed.
    */
   crash(): void;
-  /** Lets the power go off during the n-th change (write, sync, rename, …) from now; crash() switches it on again. */
+  /** Kills the process, as kill -9 does: the power stays on, and what was written is there, synced or not. */
+  kill(): void;
+  /** False after the power went off, until crash() or kill(). */
+  readonly isPowered: boolean;
+  /** Lets the power go off during the n-th change (write, sync, rename, …) from now: then all fails until crash() or kill(). */
   cutPowerAt(nth: number): void;
   /** Makes the n-th sync of a file or directory from now fail with EIO. What it should have synced is never written. */
   failSync(nth?: number): void;
@@ -68,6 +72,16 @@ class MemoryDisk implements FaultyDisk {
     this.#names = this.#names.afterCrash(this.#random);
     for (const countdown of [this.#power, this.#syncs, this.#writes]) countdown.set(0);
     this.#boot = new Boot(this);
+  }
+
+  kill(): void {
+    this.#boot.isOn = false;
+    this.#boot = new Boot(this);
+    this.#power.set(0);
+  }
+
+  get isPowered(): boolean {
+    return this.#boot.isOn;
   }
 
   cutPowerAt(nth: number): void {
@@ -130,7 +144,7 @@ class MemoryDisk implements FaultyDisk {
   write(file: FaultyFile, position: number, bytes: Buffer): void {
     const fails = this.#writes.reaches();
     const used = [...this.#names.seen.values()].reduce((sum, { size }) => sum + size, 0);
-    const room = Math.max(0, this.#capacity - used + file.size - position);
+    const room = Math.max(file.size, file.size + this.#capacity - used) - position;
     const torn = bytes.subarray(0, Math.floor(this.#random() * bytes.length));
     const taken = fails ? torn : bytes.subarray(0, room);
     if (taken.length > 0) this.change(() => file.write(position, taken));

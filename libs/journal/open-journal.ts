@@ -2,13 +2,16 @@ import { JournalFailedError } from './journal-error';
 import type { Journal, JournalOptions } from './journal';
 import { LogJournal } from './log-journal';
 import { nodeFiles } from './node-files';
-import { findEnd, findSegments, removeUnfinished } from './segment';
+import { findSegments, recover, removeUnfinished } from './segment';
 import type { OpenSegment } from './segment';
-import type { Files } from './files';
+import type { Files, OpenFile } from './files';
 import { SEGMENT_HEADER_MIN_BYTES } from './segment-header';
 
 /** Trimming goes by whole segments: small enough to give back room soon, large enough to be few. */
 const SEGMENT_BYTES = 64 * 1024 * 1024;
+
+/** In memory at once while the last group is written anew. */
+const REWRITE_BYTES = 1024 * 1024;
 
 type Repair = NonNullable<JournalOptions['onRepair']>;
 
@@ -68,10 +71,12 @@ async function repairNewest(
   if (!newest?.salt) return;
   const file = await files.open(newest.path, 'write');
   try {
-    newest.end = await findEnd(file, newest, newest.salt);
+    const { end, groupStart } = await recover(file, newest, newest.salt);
+    newest.end = end;
     const keptBytes = newest.end - newest.start;
     const cutBytes = newest.fileBytes - keptBytes;
     if (cutBytes > 0) await file.truncate(keptBytes);
+    await rewrite(file, groupStart - newest.start, keptBytes);
     await file.sync();
     newest.fileBytes = keptBytes;
     newest.file = file;
@@ -80,4 +85,13 @@ async function repairNewest(
     await file.close();
     throw error;
   }
+}
+
+/**
+ * Writes the bytes that are there once more. If a sync failed just before the end of the process, the kernel may
+ * show records as written that are not on disk: only what is written anew is put there by the next sync.
+ */
+async function rewrite(file: OpenFile, from: number, to: number): Promise<void> {
+  for (let at = from; at < to; at += REWRITE_BYTES)
+    await file.write(at, [await file.read(at, Math.min(REWRITE_BYTES, to - at))]);
 }

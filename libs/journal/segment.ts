@@ -149,23 +149,36 @@ function segmentOf(
   return { ...header, ...on, first, end: first };
 }
 
+/** What a crash left of a segment. */
+export interface Recovered {
+  /** Position after the last whole record. */
+  readonly end: number;
+  /** Position of its group: what lies before it is on disk for sure. */
+  readonly groupStart: number;
+}
+
 /**
- * Position after the last record that a crash left whole. Damage that a later record proves to be decay of
- * acknowledged records (frame.ts) is passed over: it stays, and reading reports it.
+ * Finds the end of a segment. Damage that a later record proves to be decay of acknowledged records (frame.ts) is
+ * passed over: it stays, and reading reports it.
  */
-export async function findEnd(file: OpenFile, segment: OpenSegment, salt: Salt): Promise<number> {
+export async function recover(
+  file: OpenFile,
+  segment: OpenSegment,
+  salt: Salt,
+): Promise<Recovered> {
   const limit = segment.start + (await file.size());
   const reader = new FrameReader(file, { start: segment.start, salt });
-  let position = segment.first;
+  let end = segment.first;
+  let groupStart = end;
   for (;;) {
-    const frame = await reader.read(position, limit);
+    const frame = await reader.read(end, limit);
     if (frame.kind === 'whole') {
-      position = frame.next;
+      ({ next: end, groupStart } = frame);
       continue;
     }
-    let later = await reader.find(position + 1, limit);
-    while (later && later.groupStart <= position) later = await reader.find(later.next, limit);
-    if (!later) return position;
-    position = later.position;
+    let later = await reader.find(end + 1, limit);
+    while (later && later.groupStart <= end) later = await reader.find(later.next, limit);
+    if (!later) return { end, groupStart };
+    end = later.position;
   }
 }
