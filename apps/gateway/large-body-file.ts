@@ -54,20 +54,30 @@ export class LargeBodyFile {
    * @throws {BodyError} if it should be gzip and is not.
    */
   async write(chunks: AsyncIterable<Buffer>, { maxBytes, gzip }: LargeBodyLimits): Promise<void> {
+    // The pipeline reports how it broke off, which hides why: an error of ours is kept here.
+    let failure: unknown;
     const append = async (source: AsyncIterable<Buffer>): Promise<void> => {
-      for await (const chunk of source) {
-        if (this.#size + chunk.length > maxBytes) throw tooLarge(maxBytes);
-        this.#hash.update(chunk);
-        await this.#file.appendFile(chunk).catch(diskFailed);
-        this.#size += chunk.length;
+      try {
+        for await (const chunk of source) await this.#append(chunk, maxBytes);
+      } catch (error) {
+        failure = error;
+        throw error;
       }
     };
     if (!gzip) return append(chunks);
     try {
       await pipeline(Readable.from(chunks), createGunzip(), append);
     } catch (error) {
-      throw isZlibError(error) ? notGzip(error) : error;
+      const cause = failure ?? error;
+      throw isZlibError(cause) ? notGzip(cause) : cause;
     }
+  }
+
+  async #append(chunk: Buffer, maxBytes: number): Promise<void> {
+    if (this.#size + chunk.length > maxBytes) throw tooLarge(maxBytes);
+    this.#hash.update(chunk);
+    await this.#file.appendFile(chunk).catch(diskFailed);
+    this.#size += chunk.length;
   }
 
   /** The bytes from `start` up to `end`. */

@@ -60,7 +60,7 @@ export class Receiver {
     this.budget = new BodyBudget(options.memoryBytes);
     // Two of the largest ordinary bodies must fit at once, or a single slow sender would hold up all others.
     const affordable = Math.floor(options.memoryBytes / MEMORY_FACTOR / 2);
-    this.#ordinaryMaxBytes = Math.min(ORDINARY_MAX_BYTES, affordable);
+    this.#ordinaryMaxBytes = Math.min(ORDINARY_MAX_BYTES, affordable, options.bodyMaxBytes);
   }
 
   static async open(intake: Intake, options: ReceiveOptions): Promise<Receiver> {
@@ -97,7 +97,10 @@ export class Receiver {
         timeoutMs: this.#options.bodyTimeoutMs,
       });
       const body = read.whole ? await this.#unpack(read.bytes, headers, arrivalOf(req)) : undefined;
-      if (!body) return await this.#lane.receive(req, { gzip, head: read.bytes });
+      if (!body) {
+        await this.#lane.receive(req, { gzip, head: read.bytes });
+        return;
+      }
       work = takeBody(this.#intake, body, arrivalOf(req));
       await answerWithin(this.#waits.answerMs, work, this.#intake);
     } finally {

@@ -198,7 +198,8 @@ export class Spool {
    */
   async *parts(from: number, signal: AbortSignal): AsyncGenerator<SpoolPart, void> {
     let position = Math.max(this.start, Math.min(from, this.end));
-    while (!signal.aborted) {
+    const aborted = (): boolean => signal.aborted;
+    while (!aborted()) {
       const fresh = this.#fresh.at(position);
       if (fresh) {
         yield fresh;
@@ -211,7 +212,7 @@ export class Spool {
       for await (const record of this.#journal.read(position)) {
         yield this.#fresh.at(record.position) ?? partOf(record);
         position = record.next;
-        if (signal.aborted || this.#fresh.at(position)) break;
+        if (aborted() || this.#fresh.at(position)) break;
       }
       if (position === before) await this.#moreThan(end, signal);
     }

@@ -1,4 +1,4 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { isIPv6, type AddressInfo } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
@@ -71,7 +71,7 @@ interface Made {
 }
 
 function plainServer(options: WebhookServerOptions, deps: WebhookDeps): Made {
-  const server = createHttpServer(limits(options), webhookApp(deps).callback());
+  const server = createHttpServer(limits(options), handlerOf(deps));
   return { server, stop: () => undefined };
 }
 
@@ -87,12 +87,18 @@ function tlsServer(tls: Tls, options: WebhookServerOptions, deps: WebhookDeps): 
       requestCert: tls.context.ca !== undefined,
       rejectUnauthorized: false,
     },
-    webhookApp(deps).callback(),
+    handlerOf(deps),
   );
   server.on('tlsClientError', (error: NodeJS.ErrnoException) => {
     deps.metrics.tlsErrors.inc({ code: error.code ?? 'unknown' });
   });
   return { server, stop: tls.watch((context) => (server as TlsServer).setSecureContext(context)) };
+}
+
+/** Koa answers every error itself; the promise it gives says nothing more. */
+function handlerOf(deps: WebhookDeps): RequestListener {
+  const handle = webhookApp(deps).callback();
+  return (req, res) => void handle(req, res);
 }
 
 function limits({
