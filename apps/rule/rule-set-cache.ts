@@ -9,6 +9,9 @@ const POLL_EVERY_MS = 5_000;
 /** Redis is a cache here: one that does not answer in this time is treated as away. */
 const COMMAND_TIMEOUT_MS = 2_000;
 
+/** There is nothing in flight that would be lost. */
+const DISCONNECT_TIMEOUT_MS = 100;
+
 /** Writes a set only if nobody wrote another since it was read. */
 const COMPARE_AND_SET = `
 local generation = tonumber(redis.call('HGET', KEYS[1], 'generation') or '0') or 0
@@ -95,6 +98,8 @@ function connection({ url }: RuleSetCacheOptions): Redis {
     maxRetriesPerRequest: 1,
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: COMMAND_TIMEOUT_MS,
+    // Closing a connection that is already broken waits for it in vain.
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
   });
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   Client,
   Metadata,
@@ -117,6 +118,8 @@ function unaryCall(
       reject(cancelled());
       return;
     }
+    // One signal stands for many calls: the usual warning of a leak at ten listeners would be wrong.
+    setMaxListeners(0, signal);
     const cancel = (): void => call.cancel();
     const call = client.makeUnaryRequest(
       method.path,

@@ -33,7 +33,7 @@ async function certificate(name: string): Promise<GrpcTlsConfig> {
     keySize: 2048,
     extensions: [
       { name: 'basicConstraints', cA: true },
-      { name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] },
+      { name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] },
     ],
   });
   const write = async (file: string, pem: string): Promise<string> => {
@@ -53,7 +53,7 @@ async function check(target: string, tls: GrpcTlsConfig | undefined): Promise<un
 
 test('both sides show their certificate', async () => {
   const target = await serveGrpc(runtime, {
-    listen: '127.0.0.1:0',
+    listen: 'localhost:0',
     credentials: await readGrpcCredentials(ours),
     services: [],
     maxConnectionAgeMs: 0,
@@ -70,7 +70,7 @@ test('with TLS any address may be listened on', async () => {
     services: [],
     maxConnectionAgeMs: 60_000,
   });
-  await expect(check(target.replace('0.0.0.0', '127.0.0.1'), ours)).resolves.toBeDefined();
+  await expect(check(target.replace('0.0.0.0', 'localhost'), ours)).resolves.toBeDefined();
 });
 
 test('some of the three files are not enough, and none means no TLS', async () => {

@@ -118,7 +118,7 @@ test('the table has one row a variable', () => {
   expect(settingsTable({ one: SETTINGS, again: SETTINGS.access })).toBe(
     [
       '| variable | default | unit | meaning |',
-      '|---|---|---|---|',
+      '| --- | --- | --- | --- |',
       '| `AUDITING_DATA_DIR` | required | text | Where data lies. |',
       '| `AUDITING_BODY_MAX_BYTES` | `256MiB` | bytes | Largest body. |',
       '| `AUDITING_API_TOKEN` |  | secret | Token. |',

@@ -120,5 +120,7 @@ export function settingsTable(settings: object): string {
       fallback === undefined ? 'required' : fallback === '' ? '' : `\`${fallback}\``;
     return `| \`${variable}\` | ${byDefault} | ${parser.unit} | ${description} |`;
   });
-  return ['| variable | default | unit | meaning |', '|---|---|---|---|', ...rows].join('\n');
+  return ['| variable | default | unit | meaning |', '| --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
 }

@@ -72,7 +72,6 @@ export function streamCalls<Req extends CallRequest, Res extends CallResponse>(
   options: StreamCallOptions,
 ): StreamCalls<Req, Res> {
   const closing = new AbortController();
-  setMaxListeners(0, closing.signal);
   const turns = semaphore(options.window);
   const streams = reopening<Req, Res>(
     (requests) => open(requests, closing.signal),
@@ -219,6 +218,8 @@ function limit(
       controller.abort(new RpcError(status.DEADLINE_EXCEEDED, `no answer within ${deadlineMs} ms`)),
     deadlineMs,
   );
+  // One signal stands for many calls: the usual warning of a leak at ten listeners would be wrong.
+  setMaxListeners(0, ...signals);
   for (const signal of signals) {
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
