@@ -82,7 +82,7 @@ function ports(name: AppName, known: Readonly<Record<string, string>>): Record<s
     address === undefined ? '0' : new URL(address).port;
   const admin = known[`${name}:admin`];
   const own = name === 'standalone' || name === 'gateway' ? undefined : known[name];
-  const calls = name === 'gateway' || name === 'alert' || name === 'archive';
+  const calls = name === 'gateway' || name === 'alert';
   return {
     AUDITING_ADMIN_PORT: portOf(admin),
     ...(own && { AUDITING_GRPC_LISTEN: own }),
