@@ -21,13 +21,20 @@ export const EVENT_PATH = '/audit/webhook/event';
 /** The JSON text of an empty string: what the original answers. */
 const OK_BODY = '""';
 
+/** How a socket fails whose other end has gone. */
+const GONE_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
 /** How long a refused body is read and thrown away, so that its sender sees the answer and not a reset. */
 const LINGER_MS = 2_000;
 
 /** What is answered on the webhook's port. Never a redirect: it is followed as a GET, and the events are lost. */
 export function webhookApp(deps: WebhookDeps): Koa {
   const app = new Koa();
-  app.on('error', (error: unknown) => deps.log.error({ err: error }, 'an answer failed'));
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    // A sender that went away is counted; that its socket then cannot be written to is no news.
+    const level = GONE_CODES.has(error.code ?? '') ? 'debug' : 'error';
+    deps.log[level]({ err: error }, 'an answer failed');
+  });
   app.use(async (ctx) => {
     try {
       await route(ctx, deps);

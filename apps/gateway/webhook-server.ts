@@ -108,7 +108,7 @@ function limits({
     maxHeaderSize: MAX_HEADER_BYTES,
     connectionsCheckingInterval: TIMEOUT_CHECK_MS,
     headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: requestTimeoutMs,
+    requestTimeout: Math.max(requestTimeoutMs, HEADERS_TIMEOUT_MS),
     keepAliveTimeout: KEEP_ALIVE_MS,
   };
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 import { request as httpsRequest, Agent } from 'node:https';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type TLSSocket } from 'node:tls';
@@ -37,6 +38,7 @@ export class TestWebhook {
   agent!: Agent;
   directory = '';
   #config!: GatewayConfig;
+  readonly #raw = new WeakMap<TLSSocket, Socket>();
 
   /** Starts one; its data is removed by `remove`. */
   static async start(options: TestWebhookOptions = {}): Promise<TestWebhook> {
@@ -105,9 +107,9 @@ export class TestWebhook {
 
   /** A connection to write bytes to by hand. */
   async socket(): Promise<TLSSocket> {
+    const raw = connectTcp({ host: '127.0.0.1', port: Number(this.url.port) });
     const socket = connect({
-      host: '127.0.0.1',
-      port: Number(this.url.port),
+      socket: raw,
       ca: this.webhook.caCert,
       ALPNProtocols: ['h2', 'http/1.1'],
     });
@@ -116,7 +118,13 @@ export class TestWebhook {
       socket.once('error', reject);
     });
     socket.on('error', () => undefined);
+    this.#raw.set(socket, raw);
     return socket;
+  }
+
+  /** Ends a connection of `socket` by a TCP reset. */
+  reset(socket: TLSSocket): void {
+    this.#raw.get(socket)?.resetAndDestroy();
   }
 
   /** Everything in the spool. */
