@@ -139,9 +139,23 @@ function documentRegion(condition: Condition): Region {
 function union(a: Region, b: Region): Region {
   const boxes = [...a];
   for (const box of b) {
-    if (!boxes.some((known) => covers(known, box))) boxes.push(box);
+    const place = boxes.findIndex((known) => isJoinExact(known, box));
+    const known = boxes[place];
+    if (known === undefined) boxes.push(box);
+    else boxes[place] = around([known, box]);
   }
   return boxes.length <= MAX_BOXES ? boxes : [around(boxes)];
+}
+
+/** Whether one box around two holds no more than the two: one lies inside the other, or they differ on one side only. */
+function isJoinExact(a: Box, b: Box): boolean {
+  if (covers(a, b) || covers(b, a)) return true;
+  return SIDES.filter((side) => !isSame(a[side], b[side])).length === 1;
+}
+
+function isSame(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.size === b.size && [...a].every((text) => b.has(text));
 }
 
 function intersection(a: Region, b: Region): Region {

@@ -57,7 +57,7 @@ it('agrees with asking every rule in full, on any event, again and again', () =>
         expect(engine.matches(event)).toEqual(plainMatches(rules, event));
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: 300 },
   );
 });
 
@@ -78,7 +78,7 @@ it('finds in columns, with documents where the projection asks for them, what it
         if (isOrdinary(event)) expect(found).toEqual(engine.matches(event));
       }
     }),
-    { numRuns: 1_000 },
+    { numRuns: 300 },
   );
 });
 

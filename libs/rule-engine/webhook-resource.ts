@@ -128,6 +128,7 @@ function readReceiver(reader: ObjectReader): Receiver | undefined {
     : config.has('service')
       ? readService(config.child('service'))
       : undefined;
+  if (service === undefined && config.has('service') && url === '') return undefined;
   if (service === undefined && !isUrl(url, config)) return undefined;
   return Receiver.fromPartial({
     name: reader.text('name') || url || `${service?.namespace ?? ''}/${service?.name ?? ''}`,

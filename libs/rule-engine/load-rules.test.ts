@@ -1,0 +1,179 @@
+import { Severity } from '@auditing/proto/rule';
+import { buildRuleSet } from './rule-set';
+import { build, namesOf, problemsOf, rule, ruleResource, webhook } from './testing/rule-sets';
+
+describe('names', () => {
+  it('puts macros in as if in parentheses, nested, and by the name of another resource', () => {
+    const set = buildRuleSet({
+      rules: [
+        ruleResource('alerting', [
+          { name: 'one', type: 'macro', macro: 'Verb = "a" or Verb = "b"' },
+          { name: 'two', type: 'macro', macro: '${one} or Verb = "c"' },
+          { name: 'who', type: 'alias', alias: '${user}' },
+          { name: 'user', type: 'alias', alias: 'user.Username' },
+          { name: 'few', type: 'list', list: ['x', '${more}', 7] },
+          { name: 'more', type: 'list', list: ['y" or Verb = "get'] },
+          rule('r', 'not ${two} and ${who} in ${few}'),
+          rule('s', 'User.uid = "1" and ${two}'),
+        ]),
+        ruleResource('alerting', [rule('t', '${alerting-rule.two}')], 'other'),
+        ruleResource('archiving', []),
+      ],
+      webhook,
+    });
+    expect(problemsOf(set)).toEqual([expect.stringContaining('`not` covers everything')]);
+    const user = { username: 'x', uid: '1' };
+    expect(namesOf(set, { Verb: 'c', User: user })).toEqual(['alerting-rule.s!', 'other.t!']);
+    expect(namesOf(set, { Verb: 'get', User: user })).toEqual(['alerting-rule.r!']);
+    expect(namesOf(set, { Verb: 'c', User: { username: '7' } })).toEqual(['other.t!']);
+    expect(namesOf(set, { Verb: 'get', User: { username: 'y" or Verb = "get' } })).toHaveLength(1);
+  });
+
+  it.each([
+    ['${gone} = 1', '`${gone}` is not known'],
+    ['${LIST}', 'did you mean `${list}`'],
+    ['${r}', 'is a rule'],
+    ['Verb in ${macro}', 'is of type macro, not list'],
+    ['${list} = "x"', 'is a list'],
+    ['${macro}.x = "x"', 'is a macro'],
+    ['${loop}', 'cannot be used: macro `loop` is wrong'],
+    ['${broken}', 'cannot be used: macro `broken` is wrong'],
+    ['${badAlias} exists', 'cannot be used: alias `badAlias` is wrong'],
+    ['Verb in ${badList}', 'cannot be used: list `badList` is wrong'],
+    ['SourceIPs ipInCidr ${list}', 'expected an address range'],
+  ])('leaves out %s alone, and says why', (condition, reason) => {
+    const set = build([
+      { name: 'list', type: 'list', list: ['x'] },
+      { name: 'macro', type: 'macro', macro: 'Verb = "x"' },
+      { name: 'loop', type: 'macro', macro: '${pool}' },
+      { name: 'pool', type: 'macro', macro: '${loop} or Verb = "x"' },
+      { name: 'broken', type: 'macro', macro: 'Verb = ' },
+      { name: 'badAlias', type: 'alias', alias: 'Verb = "x"' },
+      { name: 'badList', type: 'list', list: ['${macro}'] },
+      rule('r', condition),
+      rule('good', 'Verb = "get"'),
+    ]);
+    expect(problemsOf(set)).toContainEqual(expect.stringContaining(reason));
+    expect(problemsOf(set)).toContainEqual(
+      expect.stringContaining('refers to itself: loop → pool → loop'),
+    );
+    expect(namesOf(set, { Verb: 'get' })).toEqual(['alerting-rule.good!']);
+    expect(set.rules().find(({ name }) => name === 'alerting-rule.r')).toMatchObject({
+      active: false,
+    });
+  });
+
+  it('refuses macros that grow beyond reason, quickly', () => {
+    const doubling = Array.from({ length: 60 }, (_, i) => ({
+      name: `m${i}`,
+      type: 'macro',
+      macro: i === 0 ? 'Verb = "x"' : `\${m${i - 1}} or \${m${i - 1}}`,
+    }));
+    const set = build([...doubling, rule('r', '${m59}'), rule('good', '${m3}')]);
+    expect(problemsOf(set)).toContainEqual(expect.stringContaining('more than 10000 tests'));
+    expect(set.ruleNames).toHaveLength(1);
+  });
+
+  it('follows an alias with what stands behind it', () => {
+    const set = build([
+      { name: 'ports', type: 'alias', alias: 'RequestObject.ports' },
+      rule('r', '${ports}[*].n = 1'),
+    ]);
+    expect(namesOf(set, { RequestObject: { ports: [{}, { n: 1 }] } })).toHaveLength(1);
+  });
+});
+
+describe('diagnostics', () => {
+  it('locates an error in the text of its condition', () => {
+    expect(build([rule('r', 'Verb = "a"\nand Level')]).diagnostics).toMatchObject([
+      { message: expect.stringContaining('`Level` is a text; it is never a boolean') as string },
+    ]);
+    expect(build([rule('r', 'Verb = "a"\nand = 1')]).diagnostics).toMatchObject([
+      {
+        severity: Severity.ERROR,
+        resource: 'Rule/alerting-rule',
+        path: 'spec.rules[0].condition',
+        line: 2,
+        column: 5,
+        excerpt: 'and = 1\n    ^',
+      },
+    ]);
+  });
+
+  it.each([
+    ['Verbs = "get"', 'no event has a field `Verbs`; did you mean Verb?'],
+    ['ObjectRef.Namespce = "x"', 'did you mean ObjectRef.Namespace?'],
+    ['ObjectRef = "x"', 'is an object'],
+    ['Verb.x exists', 'has no fields below it'],
+    ['Verb[0] contains "x"', 'is no list'],
+    ['Verb = "GET"', 'write "get"'],
+    ['Level in ("Metadata", "Requests")', '`Level` is never "Requests"'],
+    ['Stage = 5', 'it is never a number'],
+    ['Verb = "get" and Verb = "list"', 'no event can match'],
+    ['User.username = "${who}"', 'a reference inside quotes'],
+    ['User.groups[*] regex "("', 'missing closing )'],
+  ])('says of %s: %s', (condition, message) => {
+    expect(problemsOf(build([rule('r', condition)]))).toEqual([expect.stringContaining(message)]);
+  });
+
+  it.each([
+    'ObjectRef exists',
+    'ResponseStatus.metadata exists',
+    'Annotations."a/b" exists',
+    'User.extra.scopes[*] = "a"',
+    'User.groups[*] = "a"',
+    'user.username = "a" and objectRef.resource = "pods" and sourceIPs[0] = "::1"',
+    'Level != ""',
+  ])('has nothing against %s', (condition) => {
+    expect(problemsOf(build([rule('r', condition)]))).toEqual([]);
+  });
+
+  it.each([
+    [rule('r', 'Verb exists', { enable: null }), 'warning', 'not active'],
+    [rule('r', 'Verb exists', { priority: null }), 'warning', 'passes no threshold'],
+    [rule('r', 'Verb exists', { priority: 'HIGH' }), 'warning', 'expected DEBUG, INFO or WARNING'],
+    [rule('r', 'Verb exists', { enable: 'yes' }), 'error', 'expected true or false'],
+    [rule('r', ' '), 'error', 'expected a condition'],
+    [{ name: 'r', type: 'Rule' }, 'error', 'expected rule, macro, list or alias'],
+    [{ type: 'rule' }, 'error', 'expected a name'],
+    ['text', 'error', 'expected an object'],
+    [{ name: 'l', type: 'list', list: [] }, 'warning', 'the list is empty'],
+    [{ name: 'l', type: 'list', list: [{}] }, 'error', 'expected a text, found an object'],
+    [{ name: 'l', type: 'list', list: 'x' }, 'error', 'expected a list'],
+  ])('takes %j with a word', (entry, severity, message) => {
+    expect(problemsOf(build([entry]))[0]).toMatch(new RegExp(`^${severity}.*${message}`));
+  });
+
+  it('warns of what the level removes, of idle selectors and of equal names', () => {
+    const twice = [
+      {
+        kind: 'Rule',
+        metadata: { name: 'r', namespace: 'a', labels: { type: 'alerting' } },
+        spec: { rules: [rule('x', 'RequestObject.a exists')] },
+      },
+      {
+        kind: 'Rule',
+        metadata: { name: 'r', namespace: 'b', labels: { type: 'alerting' } },
+        spec: { rules: [rule('x', 'ResponseObject.a exists'), rule('x', 'Verb exists')] },
+      },
+    ];
+    const set = buildRuleSet({ rules: twice, webhook: { spec: { auditLevel: 'Metadata' } } });
+    expect(problemsOf(set)).toEqual([
+      expect.stringContaining('type=archiving picks no Rule'),
+      expect.stringContaining('reads RequestObject, which the auditLevel Metadata removes'),
+      expect.stringContaining('there is another `x`'),
+      expect.stringContaining('in the namespaces `a` and `b`'),
+      expect.stringContaining('reads ResponseObject'),
+    ]);
+    expect(set.ruleNames.map(({ name }) => name)).toEqual(['b/r.x', 'r.x']);
+  });
+
+  it('survives resources that are anything but resources', () => {
+    const set = buildRuleSet({
+      rules: [null, 5, [], 'x', {}, { metadata: [], spec: 3 }, { metadata: { name: {} } }],
+      webhook: ['x'],
+    });
+    expect(set.ruleNames).toEqual([]);
+    expect(set.diagnostics.length).toBeGreaterThan(7);
+  });
+});

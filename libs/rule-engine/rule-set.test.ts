@@ -1,0 +1,171 @@
+import { Field } from '@auditing/proto/event';
+import { buildRuleSet } from './rule-set';
+import {
+  build,
+  event,
+  namesOf,
+  problemsOf,
+  rule,
+  ruleResource,
+  webhook,
+} from './testing/rule-sets';
+
+describe('deciding', () => {
+  const set = buildRuleSet({
+    rules: [
+      ruleResource('archiving', [
+        rule('writes', 'Verb != "get"', { priority: 'DEBUG' }),
+        rule('unranked', 'Verb != "get"', { priority: '' }),
+      ]),
+      ruleResource('alerting', [
+        rule('b', 'Verb = "delete"'),
+        rule('a', 'Verb = "delete"', { output: '${User.username} ${Verb}' }),
+        rule('info', 'Verb in ("get", "delete")', { priority: 'INFO' }),
+        rule('none', 'Verb = "get"', { priority: 'FATAL' }),
+        rule('off', 'Verb = "get"', { enable: false }),
+      ]),
+      ruleResource('other', [rule('lonely', 'Verb = "get"')]),
+    ],
+    webhook,
+  });
+
+  it('orders findings by priority, then name, and alerts from alertingPriority on', () => {
+    expect(namesOf(set, { Verb: 'delete' })).toEqual([
+      'alerting-rule.a!',
+      'alerting-rule.b!',
+      'alerting-rule.info',
+      'archiving-rule.writes',
+    ]);
+  });
+
+  it('keeps what an alerting rule matches, whatever its priority', () => {
+    expect(namesOf(set, { Verb: 'get' })).toEqual(['alerting-rule.info', 'alerting-rule.none']);
+  });
+
+  it('renders messages for alerting rules alone', () => {
+    const findings = set.evaluate(event({ Verb: 'delete', User: { username: 'eve' } }))?.findings;
+    expect(findings?.map(({ message }) => message)).toEqual([
+      'eve delete',
+      "eve delete  ''",
+      "eve delete  ''",
+      '',
+    ]);
+  });
+
+  it('ignores what nothing matches', () => {
+    const quiet = buildRuleSet({
+      rules: [ruleResource('archiving', [rule('x', 'Verb = "get"')])],
+      webhook,
+    });
+    expect(quiet.evaluate(event({ Verb: 'list' }))).toBeUndefined();
+  });
+
+  it('compares with the thresholds of the Webhook resource', () => {
+    const strict = build([rule('info', 'Verb exists', { priority: 'INFO' })], {
+      alertingPriority: 'INFO',
+    });
+    expect(namesOf(strict, { Verb: 'get' })).toEqual(['alerting-rule.info!']);
+    const lax = buildRuleSet({
+      rules: [ruleResource('archiving', [rule('info', 'Verb exists', { priority: 'INFO' })])],
+      webhook: { spec: { auditLevel: 'None', archivingPriority: 'WARNING' } },
+    });
+    expect(lax.evaluate(event({ Verb: 'get' }))).toBeUndefined();
+    expect(problemsOf(lax)).toContainEqual(expect.stringContaining('below archivingPriority'));
+  });
+
+  it('counts matches and comparisons of the wrong type for each rule', () => {
+    const counting = build([rule('bad', 'User.uid > 5'), rule('good', 'Verb = "get"')]);
+    counting.evaluate(event({ Verb: 'get', User: { uid: 'x' } }));
+    counting.evaluate(event({ Verb: 'get', User: { uid: '7' } }));
+    expect(counting.rules()).toMatchObject([
+      { name: 'alerting-rule.bad', active: true, matchCount: 1n, typeMismatchCount: 1n },
+      { name: 'alerting-rule.good', active: true, matchCount: 2n, typeMismatchCount: 0n },
+    ]);
+  });
+});
+
+describe('the hole of the original in CreateHostportPod', () => {
+  const set = build([rule('hostPort', 'RequestObject.spec.containers[*].ports[*].hostPort > 0')]);
+  const open = { ports: [{ hostPort: 80 }] };
+
+  it.each([
+    ['a container without ports first', [{}, open]],
+    ['a container with no ports first', [{ ports: [] }, open]],
+    ['null for ports first', [{ ports: null }, open]],
+    ['null for a container first', [null, open]],
+    ['a port without hostPort first', [{ ports: [{ containerPort: 1 }, { hostPort: 80 }] }]],
+    ['a port that is no number first', [{ ports: [{ hostPort: 'x' }] }, open]],
+  ])('is closed: %s', (_what, containers) => {
+    expect(namesOf(set, { RequestObject: { spec: { containers } } })).toHaveLength(1);
+  });
+});
+
+describe('version and projection', () => {
+  it('has one version for what decides alike, whatever the order of resources', () => {
+    const a = ruleResource('alerting', [rule('x', 'Verb exists')]);
+    const b = ruleResource('archiving', [rule('y', 'Verb exists')]);
+    const version = buildRuleSet({ rules: [a, b], webhook }).version;
+    expect(version).toMatch(/^[0-9a-f]{64}$/);
+    expect(buildRuleSet({ rules: [b, a], webhook }).version).toBe(version);
+    expect(buildRuleSet({ rules: [a], webhook }).version).not.toBe(version);
+    const other = { ...webhook, spec: { auditLevel: 'Request' } };
+    expect(buildRuleSet({ rules: [a, b], webhook: other }).version).not.toBe(version);
+  });
+
+  it('asks for columns, and for whole events only where a rule could need them', () => {
+    const set = build([
+      rule('pods', 'Verb = "create" and ObjectRef.Resource in ("pods") and RequestObject.a = 1', {
+        output: '-',
+      }),
+      rule('users', 'User.groups[*] = "x" and Verb in ("a", "b")', {
+        output: '${ObjectRef.Name} ${Annotations.x}',
+      }),
+      rule('off', 'StageTimestamp > "2026"', { enable: false }),
+    ]);
+    expect(set.projection).toEqual({
+      fields: [Field.VERB, Field.GROUPS, Field.RESOURCE, Field.SUBRESOURCE, Field.NAME],
+      documents: [
+        { verbs: ['create'], resources: ['pods'], subresources: [] },
+        { verbs: ['a', 'b'], resources: [], subresources: [] },
+      ],
+    });
+  });
+
+  it('asks for every event whole where a rule may look anywhere', () => {
+    expect(
+      build([rule('r', 'not (Verb = "a" or RequestObject.b = 1)')]).projection.documents,
+    ).toEqual([{ verbs: [], resources: [], subresources: [] }]);
+    const many = Array.from({ length: 100 }, (_, i) =>
+      rule(`r${i}`, `Verb = "v${i}" and RequestObject exists`),
+    );
+    const { documents } = build(many).projection;
+    expect(documents).toHaveLength(1);
+    expect(documents[0]?.verbs).toHaveLength(100);
+  });
+});
+
+it('explains a rule with every value it saw', () => {
+  const set = build([
+    rule('r', 'Verb = "get" and not (User.uid > 5 or RequestObject.a[*].b = "x")'),
+  ]);
+  const seen = event({ Verb: 'get', User: { uid: 'u' }, RequestObject: { a: [{ b: 'y' }, {}] } });
+  expect(set.explain('alerting-rule.r', seen)).toMatchObject({
+    holds: true,
+    parts: [
+      { text: 'Verb = "get"', holds: true, values: ['get'] },
+      {
+        holds: true,
+        parts: [
+          {
+            holds: false,
+            parts: [
+              { text: 'User.uid > 5', holds: false, values: ['u'], isMismatch: true },
+              { holds: false, values: ['y'], isMismatch: false },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+  expect(set.explain('alerting-rule.gone', seen)).toBeUndefined();
+});
