@@ -81,17 +81,25 @@ class Model {
       case 'close':
         await this.#journal.close();
         return this.#openAgain();
-      case 'full':
-        return this.#disk.setCapacity(1200);
+      case 'full': {
+        this.#disk.setCapacity(1200);
+        return;
+      }
       case 'room':
         this.#disk.setCapacity(Infinity);
         return;
-      case 'failSync':
-        return this.#disk.failSync(step.nth);
-      case 'failWrite':
-        return this.#disk.failWrite(step.nth);
-      case 'cutPower':
-        return this.#disk.cutPowerAt(step.nth);
+      case 'failSync': {
+        this.#disk.failSync(step.nth);
+        return;
+      }
+      case 'failWrite': {
+        this.#disk.failWrite(step.nth);
+        return;
+      }
+      case 'cutPower': {
+        this.#disk.cutPowerAt(step.nth);
+        return;
+      }
     }
   }
 
