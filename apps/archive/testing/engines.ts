@@ -52,8 +52,11 @@ export async function found(
   return { events, nextCursor: last?.nextCursor ?? '', total: last?.total ?? 0n };
 }
 
-/** The archived bytes of all events, oldest first, as text. */
-export async function allTexts(engine: Pick<Engine, 'search'>): Promise<string[]> {
+/** The archived bytes of all events, oldest first, as text; `latin1` keeps bytes that are not UTF-8 apart. */
+export async function allTexts(
+  engine: Pick<Engine, 'search'>,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): Promise<string[]> {
   const texts: string[] = [];
   let cursor = '';
   do {
@@ -63,7 +66,7 @@ export async function allTexts(engine: Pick<Engine, 'search'>): Promise<string[]
       includeRaw: true,
       cursor,
     });
-    texts.push(...page.events.map(({ raw }) => raw.toString()));
+    texts.push(...page.events.map(({ raw }) => raw.toString(encoding)));
     cursor = page.nextCursor;
   } while (cursor !== '');
   return texts;

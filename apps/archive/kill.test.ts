@@ -1,0 +1,122 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { ArchiveServiceService, type KeptBatch } from '@auditing/proto/archive';
+import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
+import { INSECURE } from '@auditing/service/grpc-tls';
+import { build } from 'esbuild';
+
+import { batchOf, eventBytes } from './testing/batches';
+import { allTexts, never } from './testing/engines';
+
+const KILLS = 6;
+const BUNDLE = join(__dirname, 'dist/kill-test.mjs');
+
+let directory: string;
+
+beforeAll(async () => {
+  await build({
+    entryPoints: [join(__dirname, 'main.ts')],
+    outfile: BUNDLE,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    external: ['@mongodb-js/zstd'],
+    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+  });
+  directory = await mkdtemp(join(tmpdir(), 'archive-'));
+}, 60_000);
+
+afterAll(() => rm(directory, { recursive: true }));
+
+interface RunningArchive {
+  readonly child: ChildProcess;
+  readonly client: GrpcClient<typeof ArchiveServiceService>;
+}
+
+async function startArchive(): Promise<RunningArchive> {
+  const child = spawn(process.execPath, [BUNDLE], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      ...process.env,
+      AUDITING_DATA_DIR: directory,
+      AUDITING_GRPC_LISTEN: '127.0.0.1:0',
+      AUDITING_ADMIN_PORT: '0',
+      AUDITING_LOG_LEVEL: 'error',
+      AUDITING_ARCHIVE_SEGMENT_BYTES: '20000',
+      AUDITING_RETENTION_AGE: '36500d',
+    },
+  });
+  for await (const line of createInterface(child.stdout)) {
+    if (!line.startsWith('ready ')) continue;
+    const { archive } = JSON.parse(line.slice('ready '.length)) as { archive: string };
+    return { child, client: grpcClient(ArchiveServiceService, archive, { credentials: INSECURE }) };
+  }
+  throw new Error('the archive did not start');
+}
+
+async function kill({ child, client }: RunningArchive): Promise<void> {
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+  client.close();
+}
+
+/** Sends batches, four at a time, until all are sent or the archive is gone; tells of each that was acknowledged. */
+async function send(
+  archive: RunningArchive,
+  batches: readonly KeptBatch[],
+  onAcknowledged: (batch: KeptBatch) => void,
+): Promise<void> {
+  let next = 0;
+  const sender = async (): Promise<void> => {
+    for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
+      await archive.client.api.append({ call: 0, kept: batch, settledBelow: 0n }, never);
+      onAcknowledged(batch);
+    }
+  };
+  await Promise.allSettled([sender(), sender(), sender(), sender()]);
+}
+
+test('after each kill -9 all that was acknowledged is there once, and the rest when it is sent again', async () => {
+  const texts: string[] = [];
+  const batches: KeptBatch[] = [];
+  for (let batch = 0; batch < 400; batch += 1) {
+    // Some events lack an audit id: only the id of their batch keeps them from being doubled.
+    const auditId = batch % 4 === 0 ? '' : `id-${batch}`;
+    const events = [0, 1, 2].map((event) =>
+      eventBytes({ auditId, name: `${batch}-${event}`, atUs: batch }),
+    );
+    texts.push(...events.map(String));
+    batches.push(await batchOf(events));
+  }
+  const acknowledged = new Set<KeptBatch>();
+  for (let round = 0; round < KILLS; round += 1) {
+    const archive = await startArchive();
+    const killAt = acknowledged.size + 5 + Math.floor(Math.random() * 40);
+    let killed: Promise<void> | undefined;
+    await send(archive, batches, (batch) => {
+      acknowledged.add(batch);
+      if (acknowledged.size >= killAt) killed ??= kill(archive);
+    });
+    await (killed ?? kill(archive));
+  }
+  const archive = await startArchive();
+  try {
+    const stored = await allTexts(archive.client.api);
+    expect(new Set(stored).size).toBe(stored.length);
+    expect(stored.length).toBeGreaterThanOrEqual(3 * acknowledged.size);
+    expect(acknowledged.size).toBeGreaterThan(0);
+    const sentAgain: KeptBatch[] = [];
+    await send(archive, batches, (batch) => sentAgain.push(batch));
+    expect(sentAgain).toHaveLength(batches.length);
+    expect((await allTexts(archive.client.api)).sort()).toEqual(texts.sort());
+  } finally {
+    await kill(archive);
+  }
+}, 120_000);
