@@ -21,22 +21,35 @@ export interface Journal {
    *
    * Rejects with JournalFullError when `maxBytes` would be passed or the disk is full, with
    * JournalFailedError when writing or fsync failed. Either way nothing of this call counts as written, and
-   * later calls go on: in a new segment after a failure.
+   * later calls go on: in a new segment after a failure. A record that was written whole may still be there when
+   * the journal is opened the next time. The records must not be changed until this settles.
+   *
+   * Rejects with RangeError if the records of one call come to more than 512 MiB.
    */
   append(records: readonly Uint8Array[]): Promise<AppendedAt>;
-  /** The durable records from `from` on, in order; ends at what is durable when it gets there. */
+  /**
+   * The durable records from `from` on, in order; ends at what is durable when it gets there. What was trimmed is
+   * left out. Throws JournalCorruptError at a record that is not whole, or when `from` lies after the end; its
+   * `next` is where a new read can go on. Throws the reason of `signal` when it aborts.
+   */
   read(from: number, signal?: AbortSignal): AsyncIterable<JournalRecord>;
   /** As read, but waits for more at the end, until `signal` aborts (then it ends without error). */
   follow(from: number, signal: AbortSignal): AsyncIterable<JournalRecord>;
   /** One record. Rejects with JournalCorruptError if there is none whole at this position. */
   readAt(position: number): Promise<JournalRecord>;
-  /** Removes whole segments that lie before `position`. The segment being written to always stays. */
+  /** Removes whole segments that lie before `position`. The last segment always stays. */
   trim(position: number): Promise<void>;
-  /** Ends the segment being written to; the next append begins a new one. */
+  /**
+   * Ends the segment being written to; the next append begins a new one. Nothing happens if it has no record. If
+   * the journal is closed before that append, it goes on with the old segment when it is opened again.
+   */
   roll(): Promise<void>;
-  /** All segments, oldest first; the last is the one being written to. */
+  /** All segments, oldest first, as they are now; only the last can be one that is being written to. */
   segments(): readonly Segment[];
-  /** Waits for appends under way and closes the files. */
+  /**
+   * Waits for appends under way and closes the files. Followers end, other calls reject with JournalFailedError. A
+   * second call does nothing.
+   */
   close(): Promise<void>;
 }
 
@@ -53,6 +66,7 @@ export interface JournalRecord {
   readonly position: number;
   /** Position of the record that follows. */
   readonly next: number;
+  /** Often a part of a larger buffer: copy what is kept for long. */
   readonly data: Buffer;
 }
 
