@@ -1,5 +1,6 @@
 import type { Parser } from './setting-parsers';
 import { nearest } from './nearest';
+import { VARIABLES } from './variables';
 
 /** Environment variables. */
 export type Env = Readonly<Record<string, string | undefined>>;
@@ -97,18 +98,13 @@ export function flatSettings(settings: object): readonly Setting<unknown>[] {
 
 /**
  * Warnings about variables that look like settings and are none: a misspelt setting must not be taken for one that
- * is in force. `known` are settings of other apps, which may share an environment with this one.
+ * is in force.
  */
-export function unknownVariables(
-  settings: object,
-  env: Env,
-  known: readonly string[] = [],
-): string[] {
-  const names = [...flatSettings(settings).map(({ variable }) => variable), ...known];
+export function unknownVariables(env: Env): string[] {
   return Object.keys(env)
-    .filter((name) => name.startsWith(PREFIX) && !names.includes(name))
+    .filter((name) => name.startsWith(PREFIX) && !VARIABLES.includes(name))
     .map((name) => {
-      const meant = nearest(name, names);
+      const meant = nearest(name, VARIABLES);
       return `${name} is not a setting${meant ? `: did you mean ${meant}?` : ' and is ignored'}`;
     });
 }

@@ -83,8 +83,7 @@ export async function start<Config>(
   // Both in one go, so that all bad variables are named at once.
   const config = readSettings(settings as Settings<AllConfig<Config>>, env);
   const logger = log ?? createLog(service.name, config.runtime.logLevel);
-  for (const warning of unknownVariables(settings, env))
-    logger.warn({ warning }, 'unknown setting');
+  for (const warning of unknownVariables(env)) logger.warn({ warning }, 'unknown setting');
   return setUp(service, config, logger);
 }
 
