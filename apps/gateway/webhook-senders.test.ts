@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TLSSocket } from 'node:tls';
 import { event } from './testing/gateway';
-import { TestWebhook } from './testing/webhook';
+import { TestWebhook, until } from './testing/webhook';
 
 const MIB = 2 ** 20;
 let webhook: TestWebhook;
@@ -21,10 +21,7 @@ async function answerOf(socket: TLSSocket, ms = 5_000): Promise<string> {
 
 const inFlight = (): Promise<number> => webhook.metric('auditing_gateway_bodies_in_flight_bytes');
 
-/** Waits until nothing is in flight; a test that waits in vain runs into its time-out. */
-async function budgetReturned(): Promise<void> {
-  while ((await inFlight()) > 0) await sleep(5);
-}
+const budgetReturned = (): Promise<void> => until(async () => (await inFlight()) === 0);
 
 describe('a sender', () => {
   test('that is slow is answered 408, its connection closed and its memory given back', async () => {
@@ -59,7 +56,7 @@ describe('a sender', () => {
     }
     const gone = async (): Promise<number> =>
       webhook.metric('auditing_gateway_bodies_total', { code: 'gone' });
-    while ((await gone()) < 2) await sleep(5);
+    await until(async () => (await gone()) === 2);
     await budgetReturned();
     expect(webhook.logged.filter(({ level }) => (level as number) >= 40)).toEqual([]);
     expect((await webhook.post(event('a'))).status).toBe(200);
@@ -73,7 +70,7 @@ describe('a sender', () => {
     socket.write(bodies.map((body) => head(Buffer.byteLength(body)) + body).join(''));
     let answer = '';
     socket.on('data', (chunk: Buffer) => (answer += chunk.toString()));
-    while ((answer.match(/HTTP\/1/g)?.length ?? 0) < 3) await sleep(5);
+    await until(() => (answer.match(/HTTP\/1/g)?.length ?? 0) === 3);
     expect(answer.match(/HTTP\/1\.1 \d+/g)).toEqual([
       'HTTP/1.1 200',
       'HTTP/1.1 400',
@@ -109,7 +106,7 @@ describe('a sender', () => {
     });
     const blocking = await Promise.all([webhook.socket(), webhook.socket()]);
     for (const socket of blocking) socket.write(head(Math.floor(3.9 * MIB)));
-    while ((await inFlight()) < 23 * MIB) await sleep(5);
+    await until(async () => (await inFlight()) > 23 * MIB);
     const big = `[${event('a')}${' '.repeat(MIB)}]`;
     const refused = await webhook.post(big);
     expect([refused.status, refused.headers['retry-after']]).toEqual([429, '1']);

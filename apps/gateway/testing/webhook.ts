@@ -4,6 +4,7 @@ import { request as httpsRequest, Agent } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
 import { decompressBlock, sliceBlock } from '@auditing/audit-event/block';
 import type { Files } from '@auditing/journal/files';
@@ -158,5 +159,18 @@ export class TestWebhook {
       wanted.every(([key, value]) => has[key as never] === value),
     );
     return values?.reduce((sum, { value }) => sum + value, 0) ?? NaN;
+  }
+}
+
+/** How long a test waits for something that should be so in a moment. */
+const PATIENCE_MS = 5_000;
+
+/** Waits until something is true; rejects if it does not become so. */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS;
+  while (!(await isSo())) {
+    if (performance.now() > end)
+      throw new Error(`not so within ${PATIENCE_MS} ms: ${String(isSo)}`);
+    await sleep(5);
   }
 }
