@@ -28,9 +28,9 @@ export const SETTINGS = {
   pendingMax: {
     variable: 'AUDITING_ALERT_PENDING_MAX',
     parser: integer(1, 10_000_000),
-    fallback: '500000',
+    fallback: '200000',
     description:
-      'Undelivered alerts from which on none is taken; each takes about 500 bytes of memory.',
+      'Undelivered alerts from which on none is taken; each takes about 0.8 KB of memory.',
   },
   maxAgeMs: {
     variable: 'AUDITING_ALERT_MAX_AGE',

@@ -37,7 +37,7 @@ export interface OutboxLimits {
   readonly history: HistoryLimits;
   /** Bytes on disk from which on no alert is taken. */
   readonly maxBytes: number;
-  /** Alerts not yet delivered from which on no alert is taken: each takes about 500 bytes of memory. */
+  /** Alerts not yet delivered from which on no alert is taken: each takes about 0.8 KB of memory. */
   readonly maxPending: number;
 }
 

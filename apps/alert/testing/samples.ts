@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Alert} from '@auditing/proto/alert';
+import type { Alert } from '@auditing/proto/alert';
 import { RaiseRequest } from '@auditing/proto/alert';
 import { AuditEvent, Priority } from '@auditing/proto/event';
 import { Receiver } from '@auditing/proto/rule';
