@@ -1,8 +1,19 @@
 import { status } from '@grpc/grpc-js';
-import { EvaluateRequest, EvaluateResponse } from '@auditing/proto/rule';
+import { EvaluateRequest, EvaluateResponse, RuleServiceService } from '@auditing/proto/rule';
+import { serveGrpc } from './grpc-server';
+import { grpcService } from './grpc-service';
+import { INSECURE } from './grpc-tls';
 import { isRetryable, RpcError } from './rpc-error';
 import { answerStream, streamCalls } from './stream-call';
-import { failure, grpcPair, never, until, type GrpcPair, type RuleApi } from './testing/grpc-pair';
+import {
+  failure,
+  grpcPair,
+  never,
+  until,
+  unused,
+  type GrpcPair,
+  type RuleApi,
+} from './testing/grpc-pair';
 import { wait } from './wait';
 
 let pair: GrpcPair;
@@ -154,6 +165,37 @@ describe('calls over a stream', () => {
     const text = await pair.runtime.metrics.metrics();
     const ended = /calls_total{method="[^"]*EvaluateStream",code="OK"} (\d+)/.exec(text)?.[1];
     expect(Number(ended)).toBeGreaterThan(10);
+    calls.close();
+  });
+
+  test('are not broken by a server that replaces its connections', async () => {
+    const unaryApi = {
+      evaluate,
+      watch: unused,
+      getRuleSet: unused,
+      listRules: unused,
+      check: unused,
+    };
+    const api = { ...unaryApi, ...streaming() } as RuleApi;
+    const target = await serveGrpc(pair.runtime, {
+      listen: '127.0.0.1:0',
+      credentials: INSECURE,
+      services: [grpcService(RuleServiceService, api)],
+      maxConnectionAgeMs: 100,
+    });
+    const client = pair.client(target);
+    const calls = streamCalls(client.evaluateStream, {
+      window: 8,
+      deadlineMs: 10_000,
+      renewAfterMs: 50,
+    });
+    const endAt = Date.now() + 2_000;
+    let answeredCount = 0;
+    while (Date.now() < endAt) {
+      await calls.call(asking('fine'), never);
+      answeredCount += 1;
+    }
+    expect(answeredCount).toBeGreaterThan(50);
     calls.close();
   });
 
