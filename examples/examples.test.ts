@@ -1,0 +1,88 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { standaloneService } from '@auditing/standalone/service';
+import { createLog } from '@auditing/service/log';
+import { start, type Started } from '@auditing/service/start';
+import { main as alerts } from './alerts';
+import { main as archive } from './archive';
+import { main as rules } from './rules';
+
+jest.setTimeout(60_000);
+
+const ROOT = join(__dirname, '..');
+let folder: string;
+let system: Started;
+let address: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'auditing-examples-'));
+  jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+  system = await start(
+    standaloneService,
+    {
+      AUDITING_DATA_DIR: join(folder, 'data'),
+      AUDITING_CONFIG_DIR: join(ROOT, 'config'),
+      AUDITING_WEBHOOK_PORT: '0',
+      AUDITING_WEBHOOK_TLS: 'off',
+      AUDITING_API_PORT: '0',
+      AUDITING_ADMIN_PORT: '0',
+      AUDITING_GRPC_LISTEN: '127.0.0.1:0',
+    },
+    createLog('examples', 'silent'),
+  );
+  address = system.addresses['archive'] ?? '';
+  const body = gunzipSync(readFileSync(join(ROOT, 'samples/typical-0007.json.gz')));
+  const answer = await fetch(system.addresses['webhook'] ?? '', {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body,
+  });
+  expect(answer.status).toBe(200);
+});
+afterAll(async () => {
+  await system.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs an example until it has printed something; the archive and the alerts follow the 200 by a moment. */
+async function printed(
+  main: (args: string[], print: (line: string) => void, at: string) => Promise<void>,
+  args: string[],
+): Promise<string> {
+  for (;;) {
+    const lines: string[] = [];
+    await main(args, (line) => lines.push(line), address);
+    if (lines.length > 0 && !lines.join().includes('no alerts yet')) return lines.join('\n');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test('the archive is searched', async () => {
+  expect(await printed(archive, ['search'])).toMatch(/"create" "[^"]*\/pods\/[^"]*exec/);
+});
+
+test('rules are listed', async () => {
+  expect(await printed(rules, ['list'])).toMatch(/^on {2}WARNING +alerting-rule\.AttachOrExecPod/m);
+});
+
+test('a rule with a mistake is found out, with its place', async () => {
+  const text = readFileSync(join(ROOT, 'config/rules/archiving-rule.yaml'), 'utf8');
+  const file = join(folder, 'bad.yaml');
+  writeFileSync(file, text.replace('Verb not in', 'Verb nott in'));
+  expect(await printed(rules, ['check', file])).toMatch(/^ERROR .*archiving-rule.* \d+:\d+ /m);
+});
+
+test('an event is put to the rules', async () => {
+  const file = join(folder, 'event.json');
+  const objectRef = { resource: 'pods', name: 'web', namespace: 'shop', subresource: 'exec' };
+  writeFileSync(file, JSON.stringify({ auditID: 'a', verb: 'create', objectRef }));
+  expect(await printed(rules, ['evaluate', file])).toMatch(
+    /^alert {3}alerting-rule\.AttachOrExecPod .*exec Pod web in Namespace shop\.$/m,
+  );
+});
+
+test('alerts are listed', async () => {
+  expect(await printed(alerts, ['list'])).toMatch(/^alerting-rule\.AttachOrExecPod ".*exec Pod/m);
+});
