@@ -1,5 +1,5 @@
 import { Severity } from '@auditing/proto/rule';
-import type { Condition, Test } from './condition';
+import type { Test } from './condition';
 import { expandCondition, reasonOf, type Meaning, type Scope } from './expand';
 import { parseCondition } from './parse-condition';
 import { warning, type Problem } from './problem';
@@ -11,8 +11,11 @@ interface Place {
   readonly resource: RuleResource;
 }
 
+/** A condition without references, and how many tests it has. */
+type Usable = Omit<Extract<Meaning, { kind: 'macro' }>, 'kind'>;
+
 /** A reference inside a text: `${name}`. */
-export const REFERENCE = /\$\{([^}]*)\}/g;
+const REFERENCE = /\$\{([^}]*)\}/g;
 
 /**
  * What the names in all Rule resources stand for. A name is looked up in the resource that uses it, then as
@@ -54,19 +57,22 @@ export class Dictionary {
     this.meaning({ resource, entry });
   }
 
-  /** Parses and expands a condition that stands in a resource; reports what is wrong with it. */
-  read(resource: RuleResource, text: string, path: string): Condition | undefined {
+  /**
+   * Parses and expands a condition that stands in a resource; reports what is wrong with it.
+   *
+   * @returns undefined if it cannot be used
+   */
+  read(resource: RuleResource, text: string, path: string): Usable | undefined {
     const parsed = parseCondition(text);
-    const problems = [...parsed.problems];
-    let condition: Condition | undefined;
-    if (parsed.condition !== undefined) {
-      const expanded = expandCondition(parsed.condition, this.scope(resource), this.checkTest);
-      problems.push(...expanded.problems);
-      condition = expanded.problems.some(isError) ? undefined : expanded.condition;
-      problems.push(...quotedReferences(text));
+    if (parsed.condition === undefined) {
+      resource.report.problems(path, text, parsed.problems);
+      return undefined;
     }
+    const expanded = expandCondition(parsed.condition, this.scope(resource), this.checkTest);
+    const problems = [...parsed.problems, ...expanded.problems, ...quotedReferences(text)];
     resource.report.problems(path, text, problems);
-    return condition;
+    const { condition, testCount } = expanded;
+    return condition === undefined || problems.some(isError) ? undefined : { condition, testCount };
   }
 
   private meaning(place: Place): Meaning {
@@ -102,8 +108,8 @@ export class Dictionary {
 
   private readMacro(entry: MacroEntry, resource: RuleResource): Meaning {
     const path = `${entry.path}.macro`;
-    const condition = this.read(resource, entry.macro, path);
-    return condition === undefined ? broken(entry, path) : { kind: 'macro', condition };
+    const usable = this.read(resource, entry.macro, path);
+    return usable === undefined ? broken(entry, path) : { kind: 'macro', ...usable };
   }
 
   private readList(entry: ListEntry, resource: RuleResource): Meaning {

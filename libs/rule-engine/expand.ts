@@ -3,7 +3,7 @@ import { error, type Problem } from './problem';
 
 /** What a `${reference}` stands for. */
 export type Meaning =
-  | { readonly kind: 'macro'; readonly condition: Condition }
+  | { readonly kind: 'macro'; readonly condition: Condition; readonly testCount: number }
   | { readonly kind: 'list'; readonly items: readonly string[] }
   | { readonly kind: 'alias'; readonly path: Path }
   /** It stands for nothing usable; `reason` completes "`${x}` …". */
@@ -16,6 +16,8 @@ export type Scope = (name: string) => Meaning;
 export interface Expanded {
   readonly condition: Condition | undefined;
   readonly problems: readonly Problem[];
+  /** How many tests it has, with those of its macros, each as often as it is used. */
+  readonly testCount: number;
 }
 
 /** Largest condition after expansion, in tests: macros that double each other grow beyond any memory. */
@@ -34,31 +36,17 @@ export function expandCondition(
 ): Expanded {
   const expander = new Expander(scope, checkTest);
   const expanded = expander.expand(condition);
-  const { problems } = expander;
-  if (expanded !== undefined && countTests(expanded) > MAX_TESTS) {
+  const { problems, testCount } = expander;
+  if (testCount > MAX_TESTS) {
     problems.push(error(0, `with its macros the condition has more than ${MAX_TESTS} tests`));
-    return { condition: undefined, problems };
+    return { condition: undefined, problems, testCount };
   }
-  return { condition: expanded, problems };
-}
-
-/** Counted with what a macro holds at each of its uses; a sum of known sums, so that it takes no time to grow. */
-const testCounts = new WeakMap<Condition, number>();
-
-function countTests(condition: Condition): number {
-  let count = testCounts.get(condition);
-  if (count === undefined) {
-    if (condition.kind === 'not') count = countTests(condition.operand);
-    else if (condition.kind === 'and' || condition.kind === 'or') {
-      count = condition.operands.reduce((sum, operand) => sum + countTests(operand), 0);
-    } else count = 1;
-    testCounts.set(condition, count);
-  }
-  return count;
+  return { condition: expanded, problems, testCount };
 }
 
 class Expander {
   readonly problems: Problem[] = [];
+  testCount = 0;
 
   constructor(
     private readonly scope: Scope,
@@ -87,10 +75,13 @@ class Expander {
   private expandTruth(path: Path): Condition | undefined {
     if (!path.isReference || hasSuffix(path)) return undefined;
     const meaning = this.scope(path.segments[0].key);
-    return meaning.kind === 'macro' ? meaning.condition : undefined;
+    if (meaning.kind !== 'macro') return undefined;
+    this.testCount += meaning.testCount;
+    return meaning.condition;
   }
 
   private expandTest(test: Test): Test | undefined {
+    this.testCount += 1;
     const path = this.expandPath(test.path);
     if (path === undefined) return undefined;
     const located = { ...path, from: test.path.from, to: test.path.to };

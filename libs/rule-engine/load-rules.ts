@@ -89,7 +89,7 @@ function readCondition(
     resource.report.error(path, 'expected a condition, such as Verb = "create"');
     return undefined;
   }
-  return dictionary.read(resource, entry.condition, path);
+  return dictionary.read(resource, entry.condition, path)?.condition;
 }
 
 function warnOfEqualNames(resources: readonly RuleResource[]): void {
