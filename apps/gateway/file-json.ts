@@ -76,8 +76,7 @@ export class FileJson {
     await this.peek();
     const start = this.position;
     const kind = CLASS[this.#window[this.#at] ?? 0] ?? OTHER;
-    if (kind === QUOTE) await this.#passString(start);
-    else if (kind === OPEN) await this.#passBrackets(start);
+    if (kind === QUOTE || kind === OPEN) await this.#passEnclosed(start);
     else await this.#passWord();
     if (this.position === start) await this.pass('a value');
   }
@@ -88,39 +87,34 @@ export class FileJson {
     return this.#bytes.read(start, this.position);
   }
 
-  async #passBrackets(start: number): Promise<void> {
+  /** Passes a string, an object or an array. The loop looks at every byte of a body: it keeps to local variables. */
+  async #passEnclosed(start: number): Promise<void> {
     let depth = 0;
-    do {
-      if (this.#at === this.#window.length && !(await this.#fill())) throw this.#cutOff(start);
-      const kind = CLASS[this.#window[this.#at] ?? 0] ?? OTHER;
-      if (kind === QUOTE) {
-        await this.#passString(start);
-        continue;
-      }
-      this.#at++;
-      if (kind === OPEN) depth++;
-      else if (kind === CLOSE) depth--;
-    } while (depth > 0);
-  }
-
-  async #passString(start: number): Promise<void> {
-    this.#at++;
+    let inString = false;
     let escaped = false;
-    for (;;) {
+    do {
       const window = this.#window;
       const { length } = window;
-      let at = this.#at;
-      for (; at < length; at++) {
-        if (escaped) escaped = false;
-        else if (window[at] === BACKSLASH) escaped = true;
-        else if (window[at] === DOUBLE_QUOTE) {
-          this.#at = at + 1;
-          return;
+      for (let at = this.#at; at < length; at++) {
+        const byte = window[at] ?? 0;
+        if (inString) {
+          if (escaped) escaped = false;
+          else if (byte === BACKSLASH) escaped = true;
+          else if (byte === DOUBLE_QUOTE) inString = false;
+          if (inString || depth > 0) continue;
+        } else {
+          const kind = CLASS[byte] ?? OTHER;
+          if (kind === QUOTE) inString = true;
+          else if (kind === OPEN) depth++;
+          else if (kind === CLOSE) depth--;
+          if (inString || depth > 0) continue;
         }
+        this.#at = at + 1;
+        return;
       }
       this.#at = length;
-      if (!(await this.#fill())) throw this.#cutOff(start);
-    }
+    } while (await this.#fill());
+    throw this.#cutOff(start);
   }
 
   async #passWord(): Promise<void> {

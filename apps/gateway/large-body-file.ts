@@ -54,7 +54,7 @@ export class LargeBodyFile {
    * @throws {BodyError} if it should be gzip and is not.
    */
   async write(chunks: AsyncIterable<Buffer>, { maxBytes, gzip }: LargeBodyLimits): Promise<void> {
-    // The pipeline reports how it broke off, which hides why: an error of ours is kept here.
+    // Whichever end of a pipeline fails, the other is aborted: one of the two errors says why.
     let failure: unknown;
     const append = async (source: AsyncIterable<Buffer>): Promise<void> => {
       try {
@@ -68,7 +68,7 @@ export class LargeBodyFile {
     try {
       await pipeline(Readable.from(chunks), createGunzip(), append);
     } catch (error) {
-      const cause = failure ?? error;
+      const cause = failure === undefined || isAbort(failure) ? error : failure;
       throw isZlibError(cause) ? notGzip(cause) : cause;
     }
   }
@@ -117,6 +117,14 @@ function diskFailed(cause: unknown): never {
   });
 }
 
+function isAbort(error: unknown): boolean {
+  return codeOf(error) === 'ABORT_ERR';
+}
+
 function isZlibError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && String(error.code).startsWith('Z_');
+  return codeOf(error).startsWith('Z_');
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { readonly code?: unknown } | null)?.code);
 }
