@@ -57,7 +57,12 @@ async function tail(archive: ArchiveServiceClient, print: (line: string) => void
 /** Text of events comes from clients and may hold anything: JSON.stringify keeps a terminal safe. */
 function inOneLine({ stageTimestamp, user, verb, objectRef, responseStatus }: AuditEvent): string {
   const at = new Date(Number(stageTimestamp?.seconds ?? 0n) * 1000).toISOString();
-  const object = [objectRef?.namespace, objectRef?.resource, objectRef?.name, objectRef?.subresource];
+  const object = [
+    objectRef?.namespace,
+    objectRef?.resource,
+    objectRef?.name,
+    objectRef?.subresource,
+  ];
   const words = [user?.username, verb, object.filter(Boolean).join('/'), responseStatus?.code];
   return `${at} ${words.map((word) => JSON.stringify(word ?? '')).join(' ')}`;
 }

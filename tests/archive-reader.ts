@@ -11,7 +11,7 @@ export async function archivedEvents(address: string): Promise<Map<string, Buffe
   });
   const found = new Map<string, Buffer[]>();
   try {
-    for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+    for (let cursor: string | undefined = ''; cursor !== undefined;) {
       const request = SearchRequest.fromPartial({ limit: PAGE_SIZE, includeRaw: true, cursor });
       cursor = undefined;
       for await (const part of client.search(request) as AsyncIterable<SearchResponse>) {

@@ -17,9 +17,9 @@ const packages = ['libs', 'apps'].flatMap((folder) =>
 );
 
 test.each(packages)('$folder/$name depends only on what it may', ({ folder, name }) => {
-  const manifest = JSON.parse(
-    readFileSync(join(ROOT, folder, name, 'package.json'), 'utf8'),
-  ) as { dependencies?: Record<string, string> };
+  const manifest = JSON.parse(readFileSync(join(ROOT, folder, name, 'package.json'), 'utf8')) as {
+    dependencies?: Record<string, string>;
+  };
   const ours = Object.keys(manifest.dependencies ?? {})
     .filter((dependency) => dependency.startsWith('@auditing/'))
     .map((dependency) => dependency.replace('@auditing/', ''));

@@ -1,9 +1,4 @@
-import {
-  archivedEvents,
-  differences,
-  NO_DIFFERENCES,
-  settledArchive,
-} from './archive-reader';
+import { archivedEvents, differences, NO_DIFFERENCES, settledArchive } from './archive-reader';
 import { keptEvents, recordedBodies } from './corpus';
 import { drained, metric } from './metrics';
 import { eachAtOnce, post } from './post';

@@ -1,11 +1,5 @@
 import { differences, NO_DIFFERENCES, settledArchive } from './archive-reader';
-import {
-  keptEvents,
-  recordedBodies,
-  SAMPLES_FOLDER,
-  variant,
-  type RecordedBody,
-} from './corpus';
+import { keptEvents, recordedBodies, SAMPLES_FOLDER, variant, type RecordedBody } from './corpus';
 import { eachAtOnce, postUntilTaken } from './post';
 import { scratchFolder, type AppName } from './processes';
 import { startServices, startStandalone } from './stack';

@@ -27,7 +27,13 @@ test.each(documents)('%s names only commands that there are', (document) => {
 });
 
 test('ARCHITECTURE.md names only folders and files that are there', () => {
-  const paths = [...textOf('ARCHITECTURE.md').matchAll(/`((?:apps|libs|proto|tests|docs|config|k8s|examples)\/[^`]*)`/g)];
-  const missing = paths.map(([, path]) => path ?? '').filter((path) => !existsSync(join(ROOT, path)));
+  const paths = [
+    ...textOf('ARCHITECTURE.md').matchAll(
+      /`((?:apps|libs|proto|tests|docs|config|k8s|examples)\/[^`]*)`/g,
+    ),
+  ];
+  const missing = paths
+    .map(([, path]) => path ?? '')
+    .filter((path) => !existsSync(join(ROOT, path)));
   expect(missing).toEqual([]);
 });

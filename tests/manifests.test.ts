@@ -19,8 +19,7 @@ const files = ['k8s', 'config'].flatMap((folder) =>
     .filter((name) => name.endsWith('.yaml')),
 );
 
-const read = (file: string): Manifest =>
-  parse(readFileSync(join(ROOT, file), 'utf8')) as Manifest;
+const read = (file: string): Manifest => parse(readFileSync(join(ROOT, file), 'utf8')) as Manifest;
 
 test.each(files)('%s is one well-formed manifest', (file) => {
   const documents = parseAllDocuments(readFileSync(join(ROOT, file), 'utf8'));

@@ -12,7 +12,7 @@ export async function metric(adminUrl: string, name: string): Promise<number> {
 /** Waits until the gateway has nothing left to bring to the archive. */
 export async function drained(stack: Stack): Promise<void> {
   const admin = stack.address('admin');
-  for (let idlePolls = 0; idlePolls < 3; ) {
+  for (let idlePolls = 0; idlePolls < 3;) {
     await new Promise((resolve) => setTimeout(resolve, 200));
     const oldest = await metric(admin, 'auditing_gateway_oldest_unarchived_seconds');
     const inFlight = await metric(admin, 'auditing_gateway_batches_in_flight');

@@ -53,7 +53,8 @@ export async function postUntilTaken(url: string, body: Buffer): Promise<void> {
   for (;;) {
     const answer = await post(url, body).catch(() => undefined);
     if (answer?.status === 200) return;
-    if (Date.now() > giveUpAt) throw new Error(`never taken; last answer: ${answer?.body ?? 'none'}`);
+    if (Date.now() > giveUpAt)
+      throw new Error(`never taken; last answer: ${answer?.body ?? 'none'}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -10,7 +10,9 @@ import { fileURLToPath } from 'node:url';
 
 const [file] = process.argv.slice(2);
 if (file === undefined) {
-  console.error('expected a file: npm run conformance -- libs/rule-engine/testdata/conditions.json');
+  console.error(
+    'expected a file: npm run conformance -- libs/rule-engine/testdata/conditions.json',
+  );
   process.exit(2);
 }
 
@@ -40,7 +42,9 @@ try {
 
 for (const { conformanceCase, found, reason } of differences) {
   const { condition, event, expect } = conformanceCase;
-  console.log(`${condition}\n  event ${event}: expected ${expect}, found ${found}${reason && `: ${reason}`}`);
+  console.log(
+    `${condition}\n  event ${event}: expected ${expect}, found ${found}${reason && `: ${reason}`}`,
+  );
 }
 console.log(`${cases.length - differences.length} passed, ${differences.length} failed`);
 process.exitCode = differences.length > 0 ? 1 : 0;

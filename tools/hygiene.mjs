@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Licences that may be shipped with Apache-2.0 code. MPL-2.0 and CC-BY-4.0 only in tools that are not shipped. */
-const SHIPPABLE = /^(MIT|MIT-0|Apache-2\.0|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|BlueOak-1\.0\.0|Unlicense|CC0-1\.0|Python-2\.0)$/;
+const SHIPPABLE =
+  /^(MIT|MIT-0|Apache-2\.0|ISC|0BSD|BSD-2-Clause|BSD-3-Clause|BlueOak-1\.0\.0|Unlicense|CC0-1\.0|Python-2\.0)$/;
 const TOOLS_ONLY = /^(MPL-2\.0|CC-BY-4\.0)$/;
 
 const problems = [];
@@ -37,7 +38,9 @@ try {
 }
 
 for (const problem of problems) console.error(problem);
-console.log(`dependencies: ${Object.keys(lock.packages).length} packages, ${problems.length} problems`);
+console.log(
+  `dependencies: ${Object.keys(lock.packages).length} packages, ${problems.length} problems`,
+);
 process.exitCode = problems.length > 0 ? 1 : 0;
 
 /** From the lock file, else from the package itself; undefined where it is not installed on this platform. */

@@ -36,7 +36,8 @@ const agent = new (target.protocol === 'https:' ? https : http).Agent({
 });
 
 const files = findBodies(options.from);
-if (files.length === 0) stop(`no *.json or *.json.gz below ${options.from}; name a folder with --from`);
+if (files.length === 0)
+  stop(`no *.json or *.json.gz below ${options.from}; name a folder with --from`);
 
 const total = files.length * repeat;
 const answers = new Map();

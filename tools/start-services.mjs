@@ -43,7 +43,10 @@ function start(name) {
     void stop();
   });
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`${name} was not ready in time`)), READY_TIMEOUT_MS);
+    const timer = setTimeout(
+      () => reject(new Error(`${name} was not ready in time`)),
+      READY_TIMEOUT_MS,
+    );
     void ended.then(() => clearTimeout(timer));
     createInterface(child.stdout).on('line', (line) => {
       if (!line.startsWith('ready ')) return console.log(line);
