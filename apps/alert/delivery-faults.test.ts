@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryState, type AlertStatus } from '@auditing/proto/alert';
 import { Priority } from '@auditing/proto/event';
 import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
@@ -117,6 +118,20 @@ describe('delivery to a server that fails', () => {
       expect(alert.deliveries[0]).toMatchObject({ state: DeliveryState.PENDING });
       expect(alert.deliveries[0]?.lastError).toContain(`HTTP ${status}`);
       expect(new Set(server.posted.map(({ path }) => path))).toEqual(new Set(['/']));
+    },
+  );
+
+  test.each(['webhook', 'alertmanager'])(
+    'stops at once, however long a %s would take to answer',
+    async (type) => {
+      server.behave = () => 'hang';
+      server.getsHang = true;
+      await open(type, { AUDITING_ALERT_TRY_TIMEOUT: '60s' });
+      await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+      await sleep(200);
+      const startedAt = Date.now();
+      await service.stop();
+      expect(Date.now() - startedAt).toBeLessThan(1_000);
     },
   );
 

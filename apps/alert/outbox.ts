@@ -203,12 +203,15 @@ export class Outbox {
         break;
       this.index.forgetBefore(segment.end);
     }
-    const needed = this.index.oldestPosition ?? this.#journal.end;
-    const removable = this.#journal.segments().some(({ sealed, end }) => sealed && end <= needed);
-    if (!removable) return;
+    if (!this.#canTrim()) return;
+    let needed = 0;
     // The batches whose records go with the segments must be remembered by a record that stays.
     await this.#writer.write({
-      prepare: () => [encode({ $case: 'checkpoint', value: { marks: this.#marks.snapshot() } })],
+      prepare: () => {
+        // Only here is every alert on disk in the index too.
+        needed = this.#neededFrom();
+        return [encode({ $case: 'checkpoint', value: { marks: this.#marks.snapshot() } })];
+      },
       apply: () => undefined,
       // A batch before it in its group would be on disk, but not among the marks yet.
       alone: true,
@@ -220,6 +223,16 @@ export class Outbox {
   async close(): Promise<void> {
     await this.#writer.idle();
     await this.#journal.close();
+  }
+
+  /** Position of the oldest record that somebody may ask for. */
+  #neededFrom(): number {
+    return this.index.oldestPosition ?? this.#journal.end;
+  }
+
+  #canTrim(): boolean {
+    const needed = this.#neededFrom();
+    return this.#journal.segments().some(({ sealed, end }) => sealed && end <= needed);
   }
 
   #isTaken(id: BatchId, staged: Staged): boolean {

@@ -1,3 +1,4 @@
+import { cancelled } from '@auditing/service/wait';
 import { discover, type Place } from './discovery';
 import { openEndpoint, type Endpoint } from './endpoint';
 import type { FiringAlert } from './firing-alert';
@@ -45,7 +46,7 @@ class Instances {
   }
 
   async post(alerts: readonly FiringAlert[], signal: AbortSignal): Promise<Answer> {
-    await this.#refresh();
+    await this.#refresh(signal);
     const all = [...this.#instances.values()];
     const available = all.filter((one) => one.isAvailable);
     // If all are away, whoever asks has waited long enough: all are tried.
@@ -70,12 +71,12 @@ class Instances {
   }
 
   /** Waits for the first list of instances only: a later one is fetched while alerts go out by the one before. */
-  async #refresh(): Promise<void> {
+  async #refresh(signal: AbortSignal): Promise<void> {
     const isFirst = this.#discoveredAtMs === -Infinity;
     if (Date.now() - this.#discoveredAtMs > DISCOVERY_AGE_MS) {
       this.#discovering ??= this.#discover().finally(() => (this.#discovering = undefined));
     }
-    if (isFirst) await this.#discovering;
+    if (isFirst && this.#discovering) await orAborted(this.#discovering, signal);
   }
 
   async #discover(): Promise<void> {
@@ -118,6 +119,21 @@ class Instances {
     const { caBundle, tryTimeoutMs } = this.#options;
     const where = address === undefined ? { url } : { url, address };
     return openEndpoint({ ...where, caBundle, tryTimeoutMs, connections: CONNECTIONS });
+  }
+}
+
+/** Waits, but no longer than until the signal aborts. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(cancelled());
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 

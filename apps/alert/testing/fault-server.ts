@@ -26,6 +26,8 @@ export interface FaultServer {
   readonly taken: Posted[];
   /** Decides about each request. */
   behave: (posted: Posted) => Behaviour;
+  /** True: a GET is not answered; otherwise it is not found. */
+  getsHang: boolean;
   readonly close: () => Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startFaultServer(): Promise<FaultServer> {
     posted,
     taken,
     behave: () => ({ status: 200 }),
+    getsHang: false,
     async close() {
       http.closeAllConnections();
       http.close();
@@ -50,6 +53,7 @@ export async function startFaultServer(): Promise<FaultServer> {
 
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method === 'GET') {
+      if (server.getsHang) return;
       response.writeHead(404).end();
       return;
     }

@@ -18,7 +18,7 @@ export function sampleAlert(name: string, fields: Partial<Alert> = {}): Alert {
       verb: 'create',
       user: { username: 'admin', groups: ['system:masters', 'system:authenticated'] },
       objectRef: { resource: 'pods', subresource: 'exec', namespace: 'default', name },
-      requestReceivedTimestamp: { seconds: 1_795_453_067n, nanos: 177_852_000 },
+      requestReceivedTimestamp: { seconds: 1_732_381_067n, nanos: 177_852_000 },
     }),
     ...fields,
   };
