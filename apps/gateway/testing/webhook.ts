@@ -38,6 +38,8 @@ export class TestWebhook {
   webhook!: Webhook;
   agent!: Agent;
   directory = '';
+  /** How `socket` trusts the server, where it is not by the CA of the webhook. */
+  trust: { readonly rejectUnauthorized?: boolean } = {};
   #config!: GatewayConfig;
   readonly #raw = new WeakMap<TLSSocket, Socket>();
 
@@ -112,6 +114,7 @@ export class TestWebhook {
     const socket = connect({
       socket: raw,
       ca: this.webhook.caCert,
+      ...this.trust,
       ALPNProtocols: ['h2', 'http/1.1'],
     });
     await new Promise<void>((resolve, reject) => {
