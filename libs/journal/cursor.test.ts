@@ -28,6 +28,21 @@ test.each(SEEDS)(
   },
 );
 
+test.each(SEEDS)(
+  'a value found after a kill is there after a crash too (seed %i)',
+  async (seed) => {
+    const disk = faultyDisk(seed);
+    const cursor = await openCursor(disk.files, PATH);
+    await cursor.save(Buffer.from('1'));
+    disk.cutPowerAt(1 + (seed % 7));
+    await cursor.save(Buffer.from('2')).catch(() => undefined);
+    disk.kill();
+    const found = await valueOf(disk.files);
+    disk.crash();
+    expect(await valueOf(disk.files)).toBe(found);
+  },
+);
+
 test('a failed save keeps the value before, and the next one works', async () => {
   const disk = faultyDisk(7);
   const cursor = await openCursor(disk.files, PATH);

@@ -101,6 +101,17 @@ test('a full disk refuses appends whole, and takes them again in the same segmen
   expect(await texts(await openOn(disk))).toEqual(['one', 'fits', 'does not fit']);
 });
 
+test('what a full disk took of an append does not show behind later records', async () => {
+  const disk = faultyDisk(6);
+  const journal = await openOn(disk);
+  await append(journal, 'before');
+  disk.setCapacity(journal.bytes + 60);
+  await expect(append(journal, 'no 1', 'no 2', 'does not fit')).rejects.toThrow(JournalFullError);
+  await append(journal, 'yes!'); // as long as the first of them
+  disk.crash();
+  expect(await texts(await openOn(disk))).toEqual(['before', 'yes!']);
+});
+
 test('a disk too full for a new segment refuses, and a failed begin leaves nothing in the way', async () => {
   const disk = faultyDisk(4);
   const journal = await openOn(disk);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, truncate, writeFile, appendFile, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { encodeFrames, FRAME_HEADER_BYTES } from './frame';
 import type { Journal, JournalOptions, JournalRecord } from './journal';
 import { JournalCorruptError, JournalFailedError, JournalFullError } from './journal-error';
 import { openJournal } from './open-journal';
@@ -138,20 +139,20 @@ test('a damaged record is reported, and what follows it can be read', async () =
   await expect(again.readAt(positions[1] ?? 0)).rejects.toMatchObject({ next: third });
 });
 
-test('a copy of records inside a payload is not taken for records', async () => {
+test('a payload that is made to look like records is not taken for records', async () => {
   const journal = await open();
-  await journal.append(text('victim'));
+  const { end } = await journal.append(text('before'));
   const [segment] = journal.segments();
+  const saltOfAnother = Buffer.from('guessed!');
+  const chunks = encodeFrames(text('forged'), saltOfAnother, end + FRAME_HEADER_BYTES).chunks;
   const copy = await readFile(segment?.path ?? '');
-  const hostile = await journal.append([Buffer.concat([copy, copy])]);
+  await journal.append([Buffer.concat([...chunks, copy])]);
   const [last] = (await journal.append(text('last'))).positions;
   await journal.close();
   const bytes = await readFile(segment?.path ?? '');
-  bytes.write('X', (hostile.positions[0] ?? 0) + 4); // its length
+  bytes.writeUInt32LE(1, end + 4); // length of the record that holds them
   await writeFile(segment?.path ?? '', bytes);
-  await expect((await open()).readAt(hostile.positions[0] ?? 0)).rejects.toMatchObject({
-    next: last,
-  });
+  await expect((await open()).readAt(end)).rejects.toMatchObject({ next: last });
 });
 
 test('a position that is no record, or lies after the end, is refused', async () => {
