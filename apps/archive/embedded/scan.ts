@@ -1,8 +1,8 @@
 import type { CodedColumn } from './column';
 import type { CompiledCondition, CompiledQuery } from './condition';
 import type { Pace } from './pace';
-import type { RecordReader } from './record-reader';
-import { locate, type IndexedSegment } from './segment-index';
+import type { RecordReader, StoredRecord } from './record-reader';
+import { recordOf, type IndexedSegment, type RecordRows } from './segment-index';
 
 /** Rows looked at between two breaths: a fraction of a millisecond. */
 const CHUNK_ROWS = 4096;
@@ -29,7 +29,7 @@ export interface Scan {
 export async function* scanSegment(
   segment: IndexedSegment,
   scan: Scan,
-): AsyncIterable<readonly number[]> {
+): AsyncIterable<Uint32Array> {
   const { query, pace } = scan;
   const { rowCount, minTimeUs, maxTimeUs } = segment.summary;
   const fromRow = scan.fromRow ?? 0;
@@ -48,8 +48,7 @@ export async function* scanSegment(
     let rows = rowsInTime(times, { begin, end, query, wanted: scan.wanted });
     for (const test of tests) rows = test.filter(rows);
     if (query.text.length > 0) rows = await withText(segment, rows, scan);
-    if (rows.length === 0) continue;
-    yield scan.backwards ? rows.reverse() : rows;
+    if (rows.length > 0) yield scan.backwards ? rows.reverse() : rows;
   }
 }
 
@@ -60,14 +59,16 @@ interface TimeFilter {
   readonly wanted: Scan['wanted'];
 }
 
-function rowsInTime(times: Float64Array, { begin, end, query, wanted }: TimeFilter): number[] {
-  const rows: number[] = [];
+function rowsInTime(times: Float64Array, { begin, end, query, wanted }: TimeFilter): Uint32Array {
+  const rows = new Uint32Array(end - begin);
+  let count = 0;
   for (let row = begin; row < end; row += 1) {
     const timeUs = times[row] ?? 0;
-    if (timeUs >= query.startUs && timeUs <= query.endUs && (wanted?.(timeUs, row) ?? true))
-      rows.push(row);
+    if (timeUs < query.startUs || timeUs > query.endUs) continue;
+    if (wanted !== undefined && !wanted(timeUs, row)) continue;
+    rows[count++] = row;
   }
-  return rows;
+  return rows.subarray(0, count);
 }
 
 /** Puts a condition to the codes of a column; each value is looked at once. */
@@ -81,9 +82,14 @@ class CodeTest {
     this.#known = new Uint8Array(column.values.length + 1);
   }
 
-  filter(rows: readonly number[]): number[] {
+  /** Leaves the rows that fit, in their array. */
+  filter(rows: Uint32Array): Uint32Array {
     const { codes } = this.column;
-    return rows.filter((row) => this.#fits(codes[row] ?? 0));
+    let count = 0;
+    for (const row of rows) {
+      if (this.#fits(codes[row] ?? 0)) rows[count++] = row;
+    }
+    return rows.subarray(0, count);
   }
 
   #fits(code: number): boolean {
@@ -95,18 +101,23 @@ class CodeTest {
   }
 }
 
+/** Leaves the rows whose events hold the text. Rows of a record lie together, so that each record is read once. */
 async function withText(
   segment: IndexedSegment,
-  rows: readonly number[],
-  scan: Scan,
-): Promise<number[]> {
+  rows: Uint32Array,
+  { pace, reader, query }: Scan,
+): Promise<Uint32Array> {
   const records = await segment.records();
-  const found: number[] = [];
+  let at: RecordRows | undefined;
+  let record: StoredRecord | undefined;
+  let count = 0;
   for (const row of rows) {
-    await scan.pace.breathe();
-    const { position, event } = locate(records, row);
-    const record = await scan.reader.readWhole(position);
-    if (record?.event(event).includes(scan.query.text)) found.push(row);
+    if (at === undefined || row >= at.endRow) {
+      await pace.breathe();
+      at = recordOf(records, row);
+      record = await reader.readWhole(at.position);
+    }
+    if (record?.event(row - at.firstRow).includes(query.text)) rows[count++] = row;
   }
-  return found;
+  return rows.subarray(0, count);
 }

@@ -163,19 +163,37 @@ export class SegmentIndex {
   }
 }
 
+/** A record of the log, and the rows of its events. */
+export interface RecordRows {
+  readonly position: number;
+  readonly firstRow: number;
+  /** The row after its last one. */
+  readonly endRow: number;
+}
+
+/** The record that holds a row. */
+export function recordOf({ positions, firstRows }: RecordTable, row: number): RecordRows {
+  let low = 0;
+  let high = firstRows.length - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1;
+    if ((firstRows[middle] ?? Infinity) <= row) low = middle;
+    else high = middle - 1;
+  }
+  return {
+    position: positions[low] ?? 0,
+    firstRow: firstRows[low] ?? 0,
+    endRow: firstRows[low + 1] ?? Infinity,
+  };
+}
+
 /** The record that holds a row: its position in the log, and the place of the row's event in it. */
 export function locate(
   records: RecordTable,
   row: number,
 ): { readonly position: number; readonly event: number } {
-  let low = 0;
-  let high = records.firstRows.length - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >>> 1;
-    if ((records.firstRows[middle] ?? Infinity) <= row) low = middle;
-    else high = middle - 1;
-  }
-  return { position: records.positions[low] ?? 0, event: row - (records.firstRows[low] ?? 0) };
+  const { position, firstRow } = recordOf(records, row);
+  return { position, event: row - firstRow };
 }
 
 /** The row of the event at this place of the record at `position`; the first row after it if there is no such record. */

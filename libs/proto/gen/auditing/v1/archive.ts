@@ -167,7 +167,7 @@ export interface AppendResponse {
   error: CallError | undefined;
 }
 
-/** One demand on events. */
+/** One demand on events. A field that an event lacks, or an empty list, counts as empty text. */
 export interface Condition {
   /** Which field. */
   field: Field;
@@ -179,7 +179,10 @@ export interface Condition {
   negate: boolean;
 }
 
-/** Which events. */
+/**
+ * Which events. The time of an event that has no RequestReceivedTimestamp is its StageTimestamp, else the time
+ * when the gateway received it; so for order and histogram too.
+ */
 export interface Query {
   /** RequestReceivedTimestamp at or after this; open where absent. */
   start:
@@ -285,7 +288,7 @@ export interface FacetsRequest {
   limit: number;
 }
 
-/** Values of a field. */
+/** Values of a field. Events that lack it, or have it empty, are not counted. */
 export interface FacetsResponse {
   /** Most frequent first, equal ones by value. */
   facets: Facet[];
@@ -2084,9 +2087,9 @@ export const ArchiveServiceService = {
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
   },
   /**
-   * One event by its key.
+   * One event by its key, with its archived bytes.
    *
-   * Errors: NOT_FOUND; INVALID_ARGUMENT if the key is not 32 bytes.
+   * Errors: NOT_FOUND; INVALID_ARGUMENT if the key is not 32 bytes; DATA_LOSS if it is damaged on disk.
    */
   get: {
     path: "/auditing.v1.ArchiveService/Get" as const,
@@ -2131,7 +2134,10 @@ export const ArchiveServiceService = {
     responseSerialize: (value: FacetsResponse): Buffer => Buffer.from(FacetsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): FacetsResponse => FacetsResponse.decode(value),
   },
-  /** Sends events as they are stored, in the order of the archive, until the caller ends the call. */
+  /**
+   * Sends events as they are stored, in the order of the archive, until the caller ends the call. A slow caller
+   * gets them later, but gets them.
+   */
   tail: {
     path: "/auditing.v1.ArchiveService/Tail" as const,
     requestStream: false as const,
@@ -2164,9 +2170,9 @@ export interface ArchiveServiceServer extends UntypedServiceImplementation {
    */
   search: handleServerStreamingCall<SearchRequest, SearchResponse>;
   /**
-   * One event by its key.
+   * One event by its key, with its archived bytes.
    *
-   * Errors: NOT_FOUND; INVALID_ARGUMENT if the key is not 32 bytes.
+   * Errors: NOT_FOUND; INVALID_ARGUMENT if the key is not 32 bytes; DATA_LOSS if it is damaged on disk.
    */
   get: handleUnaryCall<GetRequest, AuditEvent>;
   /** Counts events. */
@@ -2179,7 +2185,10 @@ export interface ArchiveServiceServer extends UntypedServiceImplementation {
   histogram: handleUnaryCall<HistogramRequest, HistogramResponse>;
   /** Counts events by the values of a field, most frequent first. */
   facets: handleUnaryCall<FacetsRequest, FacetsResponse>;
-  /** Sends events as they are stored, in the order of the archive, until the caller ends the call. */
+  /**
+   * Sends events as they are stored, in the order of the archive, until the caller ends the call. A slow caller
+   * gets them later, but gets them.
+   */
   tail: handleServerStreamingCall<TailRequest, AuditEvent>;
 }
 
@@ -2225,9 +2234,9 @@ export interface ArchiveServiceClient extends Client {
     options?: Partial<CallOptions>,
   ): ClientReadableStream<SearchResponse>;
   /**
-   * One event by its key.
+   * One event by its key, with its archived bytes.
    *
-   * Errors: NOT_FOUND; INVALID_ARGUMENT if the key is not 32 bytes.
+   * Errors: NOT_FOUND; INVALID_ARGUMENT if the key is not 32 bytes; DATA_LOSS if it is damaged on disk.
    */
   get(request: GetRequest, callback: (error: ServiceError | null, response: AuditEvent) => void): ClientUnaryCall;
   get(
@@ -2293,7 +2302,10 @@ export interface ArchiveServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: FacetsResponse) => void,
   ): ClientUnaryCall;
-  /** Sends events as they are stored, in the order of the archive, until the caller ends the call. */
+  /**
+   * Sends events as they are stored, in the order of the archive, until the caller ends the call. A slow caller
+   * gets them later, but gets them.
+   */
   tail(request: TailRequest, options?: Partial<CallOptions>): ClientReadableStream<AuditEvent>;
   tail(request: TailRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<AuditEvent>;
 }
