@@ -7,8 +7,20 @@ import {
   listenAddress,
   path,
   text,
+  type Parser,
 } from '@auditing/service/setting-parsers';
 import type { ConfigOf } from '@auditing/service/settings';
+
+/** A duration that cannot be 0. */
+const positiveDuration: Parser<number> = {
+  ...duration,
+  expected: 'a duration of at least 1ms, such as 500ms, 5s, 10m or 12h',
+  parse(value) {
+    const ms = duration.parse(value);
+    if (ms <= 0) throw new TypeError();
+    return ms;
+  },
+};
 
 /** Every setting of the alert service. The last four are for its own process: standalone has no use for them. */
 export const SETTINGS = {
@@ -34,20 +46,20 @@ export const SETTINGS = {
   },
   maxAgeMs: {
     variable: 'AUDITING_ALERT_MAX_AGE',
-    parser: duration,
+    parser: positiveDuration,
     fallback: '24h',
     description: 'An alert that a receiver has not taken by this age becomes a dead letter.',
   },
   holdMs: {
     variable: 'AUDITING_ALERT_HOLD',
-    parser: duration,
+    parser: positiveDuration,
     fallback: '10m',
     description:
       'How long Alertmanager shows an alert as firing, from the time it is sent. Keep it above `group_wait` and `group_interval`, or nobody is told.',
   },
   tryTimeoutMs: {
     variable: 'AUDITING_ALERT_TRY_TIMEOUT',
-    parser: duration,
+    parser: positiveDuration,
     fallback: '10s',
     description: 'A request to a receiver that is not answered by then is tried again.',
   },

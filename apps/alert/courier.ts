@@ -181,16 +181,20 @@ class Courier {
   async #end(endings: readonly Ending[]): Promise<void> {
     const { outbox, log, name, metrics, now } = this.#options;
     await outbox.end(endings, this.#signal);
+    const dead: string[] = [];
     for (const ending of endings) {
       if (ending.state === DeliveryState.DEAD) {
-        metrics.deliveries.inc({ receiver: name, outcome: 'dead' });
-        log.warn({ receiver: name, reason: ending.reason }, 'alert given up');
+        dead.push(ending.reason);
         continue;
       }
-      metrics.deliveries.inc({ receiver: name, outcome: 'delivered' });
       const seconds = (now() - ending.delivery.alert.raisedAtMs) / 1_000;
       metrics.acceptSeconds.observe({ receiver: name }, Math.max(0, seconds));
     }
+    const deliveredCount = endings.length - dead.length;
+    metrics.deliveries.inc({ receiver: name, outcome: 'delivered' }, deliveredCount);
+    metrics.deliveries.inc({ receiver: name, outcome: 'dead' }, dead.length);
+    const [reason] = dead;
+    if (reason) log.warn({ receiver: name, alerts: dead.length, reason }, 'alerts given up');
   }
 
   #noteFailing(answer: Answer | undefined): void {

@@ -144,5 +144,6 @@ describe('receivers of the Webhook resource', () => {
   test('are waited for by whoever raises an alert before they were ever known', async () => {
     service = await opened(folder, ruleStub());
     await expect(raise(1, 'web')).rejects.toThrow(/^the receivers are not known yet/);
+    await expect(service.ready()).rejects.toThrow(/rule service/);
   });
 });

@@ -23,32 +23,27 @@ export interface AlertDependencies {
   readonly rule: Api<typeof RuleServiceService>;
 }
 
+/** The alert service, open. */
+export interface OpenAlert {
+  readonly api: Api<typeof AlertServiceService>;
+  /** Rejects, with the reason, while it cannot take alerts. */
+  readonly ready: () => Promise<void>;
+}
+
 /** Opens the alert service: the outbox, the couriers, and what the rule service says of receivers. */
 export async function openAlert(
   context: Context<AlertConfig>,
   { rule }: AlertDependencies,
-): Promise<{ readonly api: Api<typeof AlertServiceService> }> {
+): Promise<OpenAlert> {
   const { config, log, closeLater } = context;
-  const now = Date.now;
   const directory = join(config.dataDir, 'alert');
-  const outbox = await openOutbox({
-    directory: join(directory, 'outbox'),
-    log,
-    now,
-    limits: {
-      history: { maxAgeMs: config.historyAgeMs, maxCount: config.historyMax },
-      maxBytes: config.outboxMaxBytes,
-      maxPending: config.pendingMax,
-    },
-  });
-  closeLater('outbox', () => outbox.close());
   const metrics = alertMetrics(context.metrics);
-  outboxMetrics(context.metrics, outbox, now);
+  const outbox = await openOutboxIn(join(directory, 'outbox'), context);
   const dispatcher = new Dispatcher({
     outbox,
     metrics,
     log,
-    now,
+    now: Date.now,
     maxAgeMs: config.maxAgeMs,
     goneGraceMs: config.receiverGraceMs,
     backoff: DELIVERY_BACKOFF,
@@ -68,7 +63,28 @@ export async function openAlert(
   };
   const following = await followSettings({ directory, rule, log, onRuleSet }, context.stopping);
   closeLater('settings', () => following.done);
-  return { api: alertApi({ outbox, metrics, log, receivers: () => receivers }) };
+  const unknown = 'the rule service, which knows the receivers, was not reached yet';
+  return {
+    api: alertApi({ outbox, metrics, log, receivers: () => receivers }),
+    ready: () => (receivers ? Promise.resolve() : Promise.reject(new Error(unknown))),
+  };
+}
+
+async function openOutboxIn(directory: string, context: Context<AlertConfig>): Promise<Outbox> {
+  const { config, log, closeLater } = context;
+  const outbox = await openOutbox({
+    directory,
+    log,
+    now: Date.now,
+    limits: {
+      history: { maxAgeMs: config.historyAgeMs, maxCount: config.historyMax },
+      maxBytes: config.outboxMaxBytes,
+      maxPending: config.pendingMax,
+    },
+  });
+  closeLater('outbox', () => outbox.close());
+  outboxMetrics(context.metrics, outbox, Date.now);
+  return outbox;
 }
 
 function tidyNowAndThen({ log, closeLater }: Context<AlertConfig>, outbox: Outbox): void {
@@ -94,13 +110,13 @@ export const alertService: Service<AlertConfig> = {
     const credentials = await readGrpcCredentials(config.tls);
     const rule = grpcClient(RuleServiceService, config.ruleAddress, { credentials });
     closeLater('rule client', rule.close);
-    const { api } = await openAlert(context, { rule: rule.api });
+    const { api, ready } = await openAlert(context, { rule: rule.api });
     const alert = await serveGrpc(context, {
       listen: config.grpcListen,
       credentials,
       services: [grpcService(AlertServiceService, api)],
       maxConnectionAgeMs: config.maxConnectionAgeMs,
     });
-    return { addresses: { alert } };
+    return { addresses: { alert }, ready };
   },
 };

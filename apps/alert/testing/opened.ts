@@ -12,6 +12,7 @@ import type { RuleStub } from './rule-stub';
 /** An alert service in this process. */
 export interface Opened {
   readonly api: Api<typeof AlertServiceService>;
+  readonly ready: () => Promise<void>;
   readonly runtime: TestRuntime;
   readonly log: Record<string, unknown>[];
   readonly stop: () => Promise<void>;
@@ -26,8 +27,8 @@ export async function opened(
   const log: Record<string, unknown>[] = [];
   const runtime = testRuntime((line) => log.push(line));
   const config = readSettings<AlertConfig>(SETTINGS, { AUDITING_DATA_DIR: dataDir, ...env });
-  const { api } = await openAlert({ ...runtime, config }, { rule: rule.api });
-  return { api, runtime, log, stop: () => runtime.stop() };
+  const { api, ready } = await openAlert({ ...runtime, config }, { rule: rule.api });
+  return { api, ready, runtime, log, stop: () => runtime.stop() };
 }
 
 /** A folder for one test. */
