@@ -52,19 +52,22 @@ describe('body budget', () => {
 
   test('is never overdrawn and comes back whole', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 60 }), async (sizes) => {
-        const budget = new BodyBudget(64);
-        const held: Release[] = [];
-        const all = sizes.map(async (size, index) => {
-          const release = await budget.take(size, never);
-          expect(budget.usedBytes).toBeLessThanOrEqual(64);
-          if (index % 2) await sleep(0);
-          held.push(release);
-          release();
-        });
-        await Promise.all(all);
-        expect(budget.usedBytes).toBe(0);
-      }),
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 40 }), { maxLength: 60 }),
+        async (sizes) => {
+          const budget = new BodyBudget(64);
+          const held: Release[] = [];
+          const all = sizes.map(async (size, index) => {
+            const release = await budget.take(size, never);
+            expect(budget.usedBytes).toBeLessThanOrEqual(64);
+            if (index % 2) await sleep(0);
+            held.push(release);
+            release();
+          });
+          await Promise.all(all);
+          expect(budget.usedBytes).toBe(0);
+        },
+      ),
       { numRuns: 30 },
     );
   });

@@ -56,7 +56,8 @@ describe('recent bodies', () => {
   test('memory is bounded by count and by age, the oldest first', async () => {
     let now = 0;
     const recent = new RecentBodies({ maxCount: 3, maxAgeMs: 100, now: () => now });
-    for (const text of ['a', 'b', 'c', 'd']) recent.remember(hash(text), { eventCount: 1, whole: true });
+    for (const text of ['a', 'b', 'c', 'd'])
+      recent.remember(hash(text), { eventCount: 1, whole: true });
     expect(recent.count).toBe(3);
     expect(recent.taken(hash('a')).whole).toBe(false);
     expect(recent.taken(hash('d')).whole).toBe(true);

@@ -54,6 +54,8 @@ export interface SpoolOptions {
   readonly directory: string;
   /** Most bytes on disk. */
   readonly maxBytes: number;
+  /** Size at which a segment is ended; trimming frees whole ones. Default: as the journal. */
+  readonly segmentBytes?: number;
   /** Most bytes of memory for fresh parts. */
   readonly memoryBytes: number;
   /** Told of each part of a body that came lately, oldest first. */
@@ -111,13 +113,14 @@ export class Spool {
   }
 
   static async open(options: SpoolOptions): Promise<Spool> {
-    const { directory, maxBytes, files, onRepair, onSpooledBody } = options;
+    const { directory, maxBytes, segmentBytes, files, onRepair, onSpooledBody } = options;
     const now = options.now ?? Date.now;
     const journal = await openJournal({
       directory,
       maxBytes,
       // When the segment was begun: tells at start which segments hold recent bodies.
       segmentHead: () => encodeHead(now()),
+      ...(segmentBytes !== undefined && { segmentBytes }),
       ...(files && { files }),
       ...(onRepair && { onRepair }),
     });
