@@ -8,9 +8,10 @@ const EPOCHS_MAX = 1024;
 
 /**
  * Ranges remembered in all epochs. A sender that settles keeps a handful; this bounds what one that never
- * settles can take, and a snapshot of that many still fits into the header of a journal segment (1 MiB).
+ * settles can take. A snapshot of so many, with the longest numbers there are, still fits into the header of a
+ * journal segment (1 MiB), escaped as text in JSON.
  */
-const RANGES_MAX = 32_768;
+const RANGES_MAX = 16_384;
 
 const SNAPSHOT_VERSION = 1;
 

@@ -150,3 +150,27 @@ test('sidecars that cannot be written cost nothing but time', async () => {
   expect(await allTexts(reopened)).toHaveLength(36);
   await reopened.close();
 });
+
+test('a disk that cannot be read is answered with UNAVAILABLE, never as a fault of the batch', async () => {
+  const sent = await batches(12);
+  const disk = faultyDisk(13);
+  const engine = await openEngine({
+    directory: DIRECTORY,
+    files: disk.files,
+    segment: SEGMENT,
+    indexCacheBytes: 1,
+  });
+  await sendUntilFailure(engine, sent);
+  const { files } = disk;
+  const { open: openFile } = files;
+  files.open = (path, mode) =>
+    mode === 'read'
+      ? Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+      : openFile.call(files, path, mode);
+  const late = await batchOf([eventBytes({ auditId: 'late', atUs: 1e6 })]);
+  await expect(engine.append(late, 0n)).rejects.toMatchObject({ code: status.UNAVAILABLE });
+  files.open = openFile;
+  expect(await engine.append(late, 0n)).toMatchObject({ archivedCount: 1 });
+  expect(await allTexts(engine)).toHaveLength(37);
+  await engine.close();
+});

@@ -10,7 +10,7 @@ interface Entry {
   readonly start: number;
   /** The index in memory, until the sidecar is written. */
   readonly sealing?: IndexedSegment;
-  readonly sealed: Promise<SealedSegment>;
+  readonly sealed: () => Promise<SealedSegment>;
 }
 
 /** All segments of the archive: the sealed ones, and the one that is written to. */
@@ -26,10 +26,12 @@ export class Segments {
 
   /** Adds a segment that was sealed before the archive was opened. In order of their starts. */
   addSealed(place: SegmentPlace): void {
-    const sealed = SealedSegment.open(this.store, place, (make) => this.#inTurn(make));
-    // Who asks for the segment gets the error; nobody may have asked yet.
-    sealed.catch(() => undefined);
+    const open = (): Promise<SealedSegment> =>
+      SealedSegment.open(this.store, place, (make) => this.#inTurn(make));
+    const sealed = onceThatSucceeds(open);
     this.#entries.push({ start: place.start, sealed });
+    // Begun at once; whoever needs the segment gets the error, or tries again.
+    sealed().catch(() => undefined);
   }
 
   /**
@@ -40,13 +42,13 @@ export class Segments {
     const before = this.#making;
     const sealing = index.index.snapshot();
     const sealed = this.#inTurn(() => SealedSegment.seal(this.store, place, index));
-    const entry: Entry = { start: place.start, sealing, sealed };
+    const entry: Entry = { start: place.start, sealing, sealed: () => sealed };
     this.#entries.push(entry);
     this.current = next;
     sealed.then(
       () => {
         const at = this.#entries.indexOf(entry);
-        if (at !== -1) this.#entries[at] = { start: place.start, sealed };
+        if (at !== -1) this.#entries[at] = { start: place.start, sealed: () => sealed };
       },
       // It goes on being answered from memory.
       (err: unknown) =>
@@ -59,14 +61,14 @@ export class Segments {
   async snapshot(): Promise<readonly IndexedSegment[]> {
     const current = this.current.snapshot();
     const others = await Promise.all(
-      this.#entries.map(async ({ sealing, sealed }) => sealing ?? (await sealed)),
+      this.#entries.map(async ({ sealing, sealed }) => sealing ?? (await sealed())),
     );
     return [...others, current];
   }
 
   /** All segments but the current one, oldest first, when their sidecars are done. */
   sealed(): Promise<readonly SealedSegment[]> {
-    return Promise.all(this.#entries.map(({ sealed }) => sealed));
+    return Promise.all(this.#entries.map(({ sealed }) => sealed()));
   }
 
   /** Forgets the segments before a position of the log. */
@@ -84,4 +86,16 @@ export class Segments {
     this.#making = made.catch(() => undefined);
     return made;
   }
+}
+
+/** Does the work at the first call; every later one gets the same outcome, unless that was an error. */
+function onceThatSucceeds<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined;
+  return () => {
+    done ??= work().catch((error: unknown) => {
+      done = undefined;
+      throw error;
+    });
+    return done;
+  };
 }

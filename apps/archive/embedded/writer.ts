@@ -1,6 +1,10 @@
 import { status } from '@grpc/grpc-js';
 import type { BatchMarks } from '@auditing/audit-event/batch-marks';
-import { JournalFailedError, JournalFullError } from '@auditing/journal/journal-error';
+import {
+  JournalCorruptError,
+  JournalFailedError,
+  JournalFullError,
+} from '@auditing/journal/journal-error';
 import type { Journal, Segment } from '@auditing/journal/journal';
 import type { KeptBatch } from '@auditing/proto/archive';
 import type { BatchId } from '@auditing/proto/event';
@@ -11,6 +15,7 @@ import { prepare, type Prepared } from './prepare';
 import type { SegmentChain, SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { Segments } from './segments';
+import { SidecarError } from './sidecar';
 
 /** Batches of one fsync hold at most so many bytes of blocks, unless one alone has more. */
 const GROUP_MAX_BYTES = 16 * 2 ** 20;
@@ -147,7 +152,7 @@ export class Writer {
           prepared: await prepare(waiting.kept, { marks, segments, pendingKeys }),
         });
       } catch (error) {
-        waiting.reject(error);
+        waiting.reject(asUnavailable(error));
       }
     }
     return ready;
@@ -157,14 +162,7 @@ export class Writer {
     try {
       return await this.#parts.journal.append(records);
     } catch (error) {
-      if (!(error instanceof JournalFullError || error instanceof JournalFailedError)) throw error;
-      throw new RpcError(
-        status.UNAVAILABLE,
-        `the batch could not be written, send it again later: ${error.message}`,
-        {
-          cause: error,
-        },
-      );
+      throw asUnavailable(error);
     }
   }
 
@@ -206,4 +204,25 @@ export class Writer {
 
 function partOf(id: BatchId | undefined): string {
   return id === undefined ? '' : `${id.epoch}/${String(id.sequence)}/${id.part}`;
+}
+
+/** A disk that fails is no fault of the batch: the sender must keep it and try again. Other errors stay what they are. */
+function asUnavailable(error: unknown): unknown {
+  if (!(error instanceof Error) || !isOfTheDisk(error)) return error;
+  return new RpcError(
+    status.UNAVAILABLE,
+    `the batch could not be stored, send it again later: ${error.message}`,
+    { cause: error },
+  );
+}
+
+function isOfTheDisk(error: Error): boolean {
+  return (
+    error instanceof JournalFullError ||
+    error instanceof JournalFailedError ||
+    error instanceof JournalCorruptError ||
+    error instanceof SidecarError ||
+    // Errors of node:fs have a code such as EIO.
+    (!(error instanceof RpcError) && typeof (error as NodeJS.ErrnoException).code === 'string')
+  );
 }
