@@ -6,7 +6,7 @@ import { rememberDecoded } from '@auditing/audit-event/decoded-batch';
 import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
 import type { Files } from '@auditing/journal/files';
 import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
-import { JournalFullError } from '@auditing/journal/journal-error';
+import { JournalCorruptError, JournalFullError } from '@auditing/journal/journal-error';
 import { openJournal } from '@auditing/journal/open-journal';
 import { EventBatch, type Source } from '@auditing/proto/event';
 import { SpooledPart } from '@auditing/proto/spool';
@@ -102,9 +102,8 @@ export class Spool {
   readonly #journal: Journal;
   readonly #fresh: FreshParts;
   readonly #wake = new Set<() => void>();
-  #sequence = 0n;
-
   readonly #options: SpoolOptions;
+  #sequence = 0n;
 
   private constructor(journal: Journal, options: SpoolOptions) {
     this.#journal = journal;
@@ -124,11 +123,7 @@ export class Spool {
       ...(files && { files }),
       ...(onRepair && { onRepair }),
     });
-    if (onSpooledBody) {
-      const from = firstRecent(journal.segments(), now() - RECENT_MS) ?? journal.start;
-      for await (const { data } of journal.read(from))
-        onSpooledBody(bodyOf(SpooledPart.decode(data)));
-    }
+    if (onSpooledBody) await tellRecent(journal, now() - RECENT_MS, onSpooledBody);
     return new Spool(journal, options);
   }
 
@@ -198,6 +193,8 @@ export class Spool {
   /**
    * Parts from a position on, strictly in order, waiting for more until `signal` aborts (then it ends without
    * error). Fresh parts come from memory, older ones from disk. Any number of readers may iterate at once.
+   *
+   * @throws {JournalCorruptError} at a part that cannot be read; its `next` is where reading can go on.
    */
   async *parts(from: number, signal: AbortSignal): AsyncGenerator<SpoolPart, void> {
     let position = Math.max(this.start, Math.min(from, this.end));
@@ -290,6 +287,24 @@ function partOf({ position, next, data }: JournalRecord): SpoolPart {
 
 function bodyOf({ batch, bodyHash, eventsBefore, bodyEnd }: SpooledPart): SpooledBody {
   return { bodyHash, eventCount: eventsBefore + (batch?.eventCount ?? 0), whole: bodyEnd };
+}
+
+/** Reads the bodies that came lately. A damaged record is passed over: whoever drains the spool reports it. */
+async function tellRecent(
+  journal: Journal,
+  sinceMs: number,
+  tell: (body: SpooledBody) => void,
+): Promise<void> {
+  let position = firstRecent(journal.segments(), sinceMs) ?? journal.start;
+  while (position < journal.end) {
+    try {
+      for await (const { data } of journal.read(position)) tell(bodyOf(SpooledPart.decode(data)));
+      return;
+    } catch (error) {
+      if (!(error instanceof JournalCorruptError)) throw error;
+      position = error.next;
+    }
+  }
 }
 
 function encodeHead(nowMs: number): Buffer {

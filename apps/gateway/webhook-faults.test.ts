@@ -69,6 +69,19 @@ describe('a disk', () => {
     expect((await webhook.events()).map(idOf)).toEqual(['a', 'b']);
   });
 
+  test('that damages what it holds does not stop the start, and the rest is known', async () => {
+    const disk = faultyDisk(1);
+    webhook = await TestWebhook.start({ files: disk.files });
+    for (const id of ['a', 'b', 'c']) expect((await webhook.post(event(id))).status).toBe(200);
+    const second = (await webhook.spooled())[1]!;
+    await webhook.stop();
+    const [path] = disk.paths().filter((name) => name.includes('/spool/'));
+    disk.flip(path!, second.position + 40);
+    await webhook.restart({ files: disk.files });
+    for (const id of ['a', 'b', 'c']) expect((await webhook.post(event(id))).status).toBe(200);
+    expect(await webhook.metric('auditing_gateway_resent_bodies_total')).toBe(2);
+  });
+
   test('that is slow is answered 503 in time, and the body is known when it comes again', async () => {
     const disk = faultyDisk(1);
     let slow = true;
