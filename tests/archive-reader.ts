@@ -2,6 +2,10 @@ import { credentials } from '@grpc/grpc-js';
 import { ArchiveServiceClient, SearchRequest, type SearchResponse } from '@auditing/proto/archive';
 
 const PAGE_SIZE = 1000;
+/** Longer than any back-off between the services. */
+const QUIET_MS = 15_000;
+/** Keys shown of each kind of difference. */
+const SHOWN_MAX = 5;
 const MESSAGE_MAX_BYTES = 64 * 1024 * 1024;
 
 /** Every archived event by its key in hexadecimal; a list, so that one stored twice would be seen twice. */
@@ -44,7 +48,9 @@ export async function settledArchive(
       lastCount = events.size;
       lastChangeAt = Date.now();
     }
-    if (events.size >= wantedCount || Date.now() - lastChangeAt > 10_000) return events;
+    // Read once more: the last reading went on while events were stored.
+    if (events.size >= wantedCount || Date.now() - lastChangeAt > QUIET_MS)
+      return await archivedEvents(address);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -66,6 +72,9 @@ export function differences(
     else if (!copies.every((copy) => copy.equals(bytes))) result.altered.push(key);
     if (copies.length > 1) result.doubled.push(key);
   }
+  for (const [kind, keys] of Object.entries(result))
+    if (keys.length > SHOWN_MAX)
+      keys.splice(SHOWN_MAX, keys.length, `and ${keys.length - SHOWN_MAX} more ${kind}`);
   return result;
 }
 

@@ -11,6 +11,13 @@ const KEEPALIVE_TIME_MS = 30_000;
 /** A peer that does not answer within this time is gone. */
 const KEEPALIVE_TIMEOUT_MS = 10_000;
 
+/**
+ * A client that found nobody tries again after 100 ms, then less and less often, but at least so often: events wait in
+ * a spool meanwhile. The default of gRPC, two minutes, would make a short outage a long one.
+ */
+const RECONNECT_MIN_MS = 100;
+const RECONNECT_MAX_MS = 2_000;
+
 /** What both sides of every connection have. */
 export const COMMON_OPTIONS: ChannelOptions = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
@@ -18,4 +25,6 @@ export const COMMON_OPTIONS: ChannelOptions = {
   'grpc.keepalive_time_ms': KEEPALIVE_TIME_MS,
   'grpc.keepalive_timeout_ms': KEEPALIVE_TIMEOUT_MS,
   'grpc.keepalive_permit_without_calls': 1,
+  'grpc.initial_reconnect_backoff_ms': RECONNECT_MIN_MS,
+  'grpc.max_reconnect_backoff_ms': RECONNECT_MAX_MS,
 };

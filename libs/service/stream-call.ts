@@ -3,7 +3,7 @@ import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { publicError } from './public-error';
 import { queue, type Queue } from './queue';
-import { backoffMs, DEFAULT_BACKOFF } from './retry';
+import { backoffMs, type Backoff } from './retry';
 import { RpcError } from './rpc-error';
 import { semaphore } from './semaphore';
 import { cancelled, wait } from './wait';
@@ -136,6 +136,9 @@ const MAX_CALL = 0xffff_ffff;
  */
 const RENEW_AFTER_MS = 60_000;
 
+/** Opening a stream costs little, and a batch waits for it. */
+const REOPEN_BACKOFF: Backoff = { initialMs: 100, maxMs: 2_000 };
+
 /** Keeps one stream open for whoever needs it. */
 function reopening<Req, Res extends CallResponse>(
   open: (requests: AsyncIterable<Req>) => AsyncIterable<Res>,
@@ -152,7 +155,7 @@ function reopening<Req, Res extends CallResponse>(
     if (stream !== ended) return;
     stream = undefined;
     breakCount = ended.isAnswered ? 1 : breakCount + 1;
-    mayOpenAt = Date.now() + backoffMs(breakCount, DEFAULT_BACKOFF);
+    mayOpenAt = Date.now() + backoffMs(breakCount, REOPEN_BACKOFF);
   };
 
   return {
