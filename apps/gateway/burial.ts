@@ -3,6 +3,8 @@ import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { Guard } from './attempts';
+import { FinalError } from './bisect';
 import type { DeadLetters } from './dead-letters';
 import type { PeerName } from './peer';
 import type { PipelineMetrics } from './pipeline-metrics';
@@ -64,12 +66,14 @@ export function openBurial({ deadLetters, metrics, log }: BurialOptions): Burial
 /** The events of a part; undefined if they cannot be read, and the part has been buried. */
 export async function readEvents(
   part: SpoolPart,
-  burial: Burial,
+  { burial, guard }: { readonly burial: Burial; readonly guard: Guard },
 ): Promise<readonly DecodedEvent[] | undefined> {
+  const { position, batch, listSource } = part;
+  const range = { first: 0, count: batch.eventCount };
   try {
-    return await decodedEvents(part.batch, part.listSource);
-  } catch (cause) {
-    await burial.buryPart(part, cause);
+    return await guard({ kind: 'read', position, range }, () => decodedEvents(batch, listSource));
+  } catch (error) {
+    await burial.buryPart(part, error instanceof FinalError ? error.cause : error);
     return undefined;
   }
 }

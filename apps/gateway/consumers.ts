@@ -1,8 +1,10 @@
+import type { RaiseRequest } from '@auditing/proto/alert';
 import { alertCount, alertsFrom } from './alerts-from';
-import { bisect, FinalError, type EventRange } from './bisect';
+import type { Guard } from './attempts';
+import { bisect, type EventRange } from './bisect';
 import type { Burial } from './burial';
-import type { Consumer, Delivery } from './drain';
-import { keptBatch } from './kept-batch';
+import type { Consumer } from './drain';
+import { keptBatch, type DecidedPart } from './kept-batch';
 import type { Peer } from './peer';
 import type { ServiceCalls } from './service-calls';
 
@@ -13,6 +15,7 @@ const LIMITS = { count: 32, bytes: 16 * 2 ** 20 } as const;
 interface ConsumerOptions {
   readonly peer: Peer;
   readonly burial: Burial;
+  readonly guard: Guard;
 }
 
 /** Brings kept events to the archive. */
@@ -24,12 +27,11 @@ export function archiveConsumer(
     name: 'archive',
     limits: LIMITS,
     wants: ({ verdicts }) => (verdicts?.verdicts.length ?? 0) > 0,
-    deliver: (delivery, signal) =>
-      deliver(delivery, options, async (range) => {
-        const kept = await made(() => keptBatch(delivery.decided, range));
-        if (!kept) return;
-        const request = { call: 0, kept, settledBelow: delivery.settledBelow };
-        await options.peer.call(() => append(request, signal), signal);
+    deliver: ({ decided, settledBelow }, signal) =>
+      deliver(decided, options, {
+        make: (range) => keptBatch(decided, range),
+        send: (kept) => append({ call: 0, kept, settledBelow }, signal),
+        signal,
       }),
   };
 }
@@ -43,45 +45,53 @@ export function alertConsumer(
     name: 'alert',
     limits: LIMITS,
     wants: ({ verdicts }) => verdicts !== undefined && alertCount(verdicts) > 0,
-    deliver: (delivery, signal) =>
-      deliver(delivery, options, async (range) => {
-        const alerts = await made(() => alertsFrom(delivery.decided, range));
-        const { id } = delivery.decided.part.batch;
-        if (alerts.length === 0 || !id) return;
-        const request = {
-          call: 0,
-          id: { ...id, firstEvent: range.first, eventCount: range.count },
-          alerts,
-          settledBelow: delivery.settledBelow,
-        };
-        await options.peer.call(() => raise(request, signal), signal);
+    deliver: ({ decided, settledBelow }, signal) =>
+      deliver(decided, options, {
+        make: (range) => Promise.resolve(raiseRequest(decided, range)),
+        send: (request) => raise({ ...request, settledBelow }, signal),
+        signal,
       }),
   };
 }
 
-async function deliver(
-  { decided }: Delivery,
-  { peer, burial }: ConsumerOptions,
-  attempt: (range: EventRange) => Promise<void>,
+function raiseRequest(decided: DecidedPart, range: EventRange): RaiseRequest | undefined {
+  const alerts = alertsFrom(decided, range);
+  const { id } = decided.part.batch;
+  if (alerts.length === 0 || !id) return undefined;
+  const rangeId = { ...id, firstEvent: range.first, eventCount: range.count };
+  return { call: 0, id: rangeId, alerts, settledBelow: 0n };
+}
+
+/** How a range of a part is brought to a service. */
+interface Sending<Message> {
+  /** Undefined if there is nothing to send. */
+  readonly make: (range: EventRange) => Promise<Message | undefined>;
+  readonly send: (message: Message) => Promise<unknown>;
+  readonly signal: AbortSignal;
+}
+
+async function deliver<Message>(
+  { part, events }: DecidedPart,
+  { peer, burial, guard }: ConsumerOptions,
+  { make, send, signal }: Sending<Message>,
 ): Promise<void> {
-  const { events, part } = decided;
   await bisect(
     { first: 0, count: events.length },
     {
-      attempt,
+      async attempt(range) {
+        const risky = { kind: peer.name, position: part.position, range };
+        let message: Message | undefined;
+        // What cannot be made counts as refused: the event that is to blame must not hold up the others.
+        const once = async (): Promise<void> => {
+          message ??= await make(range);
+          if (message !== undefined) await send(message);
+        };
+        await peer.call(() => guard(risky, once), signal);
+      },
       async bury(index, cause) {
         const event = events[index];
         if (event) await burial.buryEvent(part, event, { service: peer.name, cause });
       },
     },
   );
-}
-
-/** What cannot be made once can never be made: the event that is to blame must not hold up the others. */
-async function made<T>(make: () => T | Promise<T>): Promise<T> {
-  try {
-    return await make();
-  } catch (error) {
-    throw new FinalError(error);
-  }
 }

@@ -9,6 +9,7 @@ import {
 } from '@auditing/proto/rule';
 import type { Decision } from '@auditing/proto/spool';
 import { RpcError } from '@auditing/service/rpc-error';
+import type { Guard } from './attempts';
 import { bisect, type EventRange } from './bisect';
 import { readEvents, type Burial } from './burial';
 import { evaluateWhole, type EventsToDecide, type MakeEvaluateRequest } from './evaluate-request';
@@ -30,6 +31,8 @@ export interface Decider {
   readonly evaluate: (request: EvaluateRequest, signal: AbortSignal) => Promise<EvaluateResponse>;
   readonly makeRequest: MakeEvaluateRequest;
   readonly burial: Burial;
+  readonly guardRead: Guard;
+  readonly guardCall: Guard;
 }
 
 /** An event that takes part in deciding. */
@@ -51,7 +54,7 @@ export async function decide(
   signal: AbortSignal,
 ): Promise<Decision> {
   const ruleSet = await decider.settings.inForce(signal);
-  const events = await readEvents(part, decider.burial);
+  const events = await readEvents(part, { burial: decider.burial, guard: decider.guardRead });
   if (!events)
     return decision(part, { verdicts: noVerdicts(ruleSet), deadCount: part.batch.eventCount });
   const admitted = admittedEvents(events, ruleSet);
@@ -107,6 +110,7 @@ async function evaluateRange(
     receivedAtUs: part.batch.receivedAtUs,
     events: chosen.map(({ event }) => event),
   };
+  const risky = { kind: 'rule', position: part.position, range } as const;
   let refreshCount = 0;
   const ask = async (): Promise<Verdicts> => {
     const request =
@@ -114,7 +118,7 @@ async function evaluateRange(
         ? decider.makeRequest(toDecide, await decider.settings.inForce(signal))
         : evaluateWhole(toDecide);
     try {
-      const { verdicts } = await decider.evaluate(request, signal);
+      const { verdicts } = await decider.guardCall(risky, () => decider.evaluate(request, signal));
       return placed(verdicts, chosen);
     } catch (error) {
       if (!(error instanceof RpcError) || error.code !== status.FAILED_PRECONDITION) throw error;

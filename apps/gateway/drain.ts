@@ -2,6 +2,7 @@ import type { Cursor } from '@auditing/journal/cursor';
 import type { BatchId } from '@auditing/proto/event';
 import { DrainCursor, type Decision } from '@auditing/proto/spool';
 import { wait } from '@auditing/service/wait';
+import type { Guard } from './attempts';
 import { readEvents, type Burial } from './burial';
 import type { DecisionRecord, Decisions } from './decisions';
 import type { DecidedPart } from './kept-batch';
@@ -33,6 +34,7 @@ export interface Delivery {
 export interface DrainOptions extends PartReaderOptions {
   readonly decisions: Decisions;
   readonly burial: Burial;
+  readonly guard: Guard;
   readonly cursor: Cursor;
   /** Called when progress is on disk. */
   readonly onSaved: () => Promise<void>;
@@ -142,7 +144,7 @@ export class Drain {
     this.#underWay.add(part);
     metrics.inFlight.inc({ stage: name });
     try {
-      const events = await readEvents(part, this.#options.burial);
+      const events = await readEvents(part, this.#options);
       if (!events) return;
       const { id } = part.batch;
       const settledBelow =

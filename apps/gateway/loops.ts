@@ -14,10 +14,12 @@ export class Loops {
 
   /** Begins a step again, from where it was, after an error that nobody foresaw: a full disk, a bug. */
   async keep(step: string, run: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    for (let attempt = 1; !signal.aborted; attempt += 1) {
+    const isTold = (): boolean => signal.aborted;
+    for (let attempt = 1; !isTold(); attempt += 1) {
       const startedAt = Date.now();
       try {
         await run();
+        if (!isTold()) throw new Error('it ended without being told to');
       } catch (error) {
         this.log.error({ err: error, step }, 'a step of the pipeline broke off and is begun again');
         this.#broken.set(step, { error, at: Date.now() });

@@ -196,6 +196,8 @@ function implementations() {
     getRuleSet: () => rule.current.getRuleSet(),
     listRules: missing,
     check: missing,
+    explain: missing,
+    test: missing,
   };
   const archives: Api<typeof ArchiveServiceService> = {
     append: (request) => archive.append(request),

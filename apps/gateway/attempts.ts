@@ -1,0 +1,106 @@
+import type { Cursor } from '@auditing/journal/cursor';
+import { FinalError, type EventRange } from './bisect';
+import type { PeerName } from './peer';
+
+/**
+ * How often a step may end this process before it is given up. High enough that nobody kills a healthy process so often
+ * in the middle of the very same step.
+ */
+export const DEATHS_MAX = 5;
+
+/**
+ * How many parts of each kind of step are guarded after a start: more than are under way at once, so that the part that
+ * ended the process is among them. Those that come after it were never begun.
+ */
+const GUARDED_PARTS = 64;
+
+/** A step that is about to be taken, with events of one part. */
+export interface RiskyStep {
+  /** `read` for reading the events, else the service that gets them. */
+  readonly kind: 'read' | PeerName;
+  /** Where the part lies in the spool. */
+  readonly position: number;
+  readonly range: EventRange;
+}
+
+/** Takes a step that might end the process: Attempts.guard, or what takes it at once. */
+export type Guard = <T>(risky: RiskyStep, step: () => Promise<T>) => Promise<T>;
+
+/** For steps that happen in another process: this one does not die of them. */
+export const unguarded: Guard = (_, step) => step();
+
+/**
+ * Counts, on disk and beforehand, how often a step was begun that never came to an end, because the process died of
+ * it: else one event that exhausts the memory would be met again after each restart, for ever.
+ */
+export class Attempts {
+  /** Deaths by step. */
+  readonly #counts: Map<string, number>;
+  readonly #parts = new Map<RiskyStep['kind'], Set<number>>();
+  /** One guarded step at a time: so it is certain of which one the process dies. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  /** Goes on counting where the last run died. */
+  constructor(readonly cursor: Cursor) {
+    const saved = cursor.value ? (JSON.parse(cursor.value.toString()) as [string, number][]) : [];
+    this.#counts = new Map(saved);
+  }
+
+  /**
+   * Takes a step. Rejects with FinalError, without taking it, if it has ended the process too often. An error of the step
+   * is an end like any other.
+   */
+  guard<T>(risky: RiskyStep, step: () => Promise<T>): Promise<T> {
+    if (!this.#isGuarded(risky)) return step();
+    const turn = this.#last.then(() => this.#counted(risky, step));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #counted<T>(risky: RiskyStep, step: () => Promise<T>): Promise<T> {
+    const key = keyOf(risky);
+    const count = this.#counts.get(key) ?? 0;
+    if (count >= DEATHS_MAX) {
+      const what = `${risky.kind}, ${risky.range.count} events from ${risky.range.first}`;
+      throw new FinalError(new Error(`the process ended ${count} times during this step: ${what}`));
+    }
+    this.#forgetOthers(risky);
+    this.#counts.set(key, count + 1);
+    await this.#save();
+    let failed = true;
+    try {
+      const result = await step();
+      failed = false;
+      return result;
+    } finally {
+      this.#counts.delete(key);
+      // After a success the cursor moves on, so the step is never met again; after a failure it is.
+      if (failed) await this.#save();
+    }
+  }
+
+  /** Parts before this one are done with, as far as this kind of step goes. */
+  #forgetOthers({ kind, position }: RiskyStep): void {
+    for (const key of this.#counts.keys()) {
+      const [ofKind, at] = key.split(' ');
+      if (ofKind === kind && Number(at) < position) this.#counts.delete(key);
+    }
+  }
+
+  #isGuarded({ kind, position }: RiskyStep): boolean {
+    const parts = this.#parts.get(kind) ?? new Set();
+    this.#parts.set(kind, parts);
+    if (parts.size < GUARDED_PARTS) parts.add(position);
+    return parts.has(position);
+  }
+
+  /** A disk that fails is seen by all that write to it; counting less only means that a step is tried more often. */
+  async #save(): Promise<void> {
+    const counts = Buffer.from(JSON.stringify([...this.#counts]));
+    await this.cursor.save(counts).catch(() => undefined);
+  }
+}
+
+function keyOf({ kind, position, range }: RiskyStep): string {
+  return `${kind} ${position} ${range.first} ${range.count}`;
+}

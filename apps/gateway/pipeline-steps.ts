@@ -1,0 +1,96 @@
+import { join } from 'node:path';
+import { openCursor } from '@auditing/journal/cursor';
+import type { Files } from '@auditing/journal/files';
+import { nodeFiles } from '@auditing/journal/node-files';
+import type { Logger } from 'pino';
+import { Attempts, unguarded, type Guard } from './attempts';
+import { openBurial, type Burial } from './burial';
+import { alertConsumer, archiveConsumer } from './consumers';
+import type { DeadLetters } from './dead-letters';
+import { Deciding } from './deciding';
+import { openDecisions, type Decisions } from './decisions';
+import { Drain, type Consumer } from './drain';
+import { openPeer } from './peer';
+import type { PipelineMetrics } from './pipeline-metrics';
+import { serviceCalls, type PipelineServices, type ServiceCalls } from './service-calls';
+import { openSettingsWatch, type SettingsWatch } from './settings-watch';
+import type { Spool } from './spool';
+
+/** What the pipeline works with. */
+export interface PipelineOptions {
+  readonly spool: Spool;
+  /** Folder of the decisions, the cursors and the last settings. */
+  readonly directory: string;
+  readonly services: PipelineServices;
+  readonly deadLetters: Pick<DeadLetters, 'add'>;
+  readonly metrics: PipelineMetrics;
+  readonly log: Logger;
+  /** File operations; the real ones unless a test gives others. */
+  readonly files?: Files;
+}
+
+/** The steps of the pipeline, each where its last run left it. */
+export interface PipelineSteps {
+  readonly settings: SettingsWatch;
+  readonly decisions: Decisions;
+  readonly deciding: Deciding;
+  readonly archive: Drain;
+  readonly alert: Drain;
+  readonly close: () => Promise<void>;
+}
+
+/** Opens the steps. */
+export async function openSteps(options: PipelineOptions): Promise<PipelineSteps> {
+  const { directory, services, log, spool, files = nodeFiles } = options;
+  const open = (name: string) => openCursor(files, join(directory, name));
+  const path = join(directory, 'settings');
+  const settings = await openSettingsWatch({ rule: services.rule, files, path, log });
+  const decisions = await openDecisions(join(directory, 'decisions'), files);
+  const calls = serviceCalls(services);
+  const attempts = new Attempts(await open('attempts'));
+  const guardRead: Guard = (risky, step) => attempts.guard(risky, step);
+  const guardCall = services.remote ? unguarded : guardRead;
+  const burial = openBurial(options);
+  const rule = openPeer('rule', options);
+  const decider = { ...calls, settings, rule, burial, guardRead, guardCall };
+  const { toArchive, toAlert } = consumers(options, { calls, burial, guard: guardCall });
+  const drained = { ...options, decisions, burial, guard: guardRead, onSaved: () => trim() };
+  const archive = new Drain(toArchive, { ...drained, cursor: await open('archive.cursor') });
+  const alert = new Drain(toAlert, { ...drained, cursor: await open('alert.cursor') });
+  const trim = (): Promise<void> => trimBehind([archive, alert], spool, decisions);
+  return {
+    settings,
+    decisions,
+    deciding: new Deciding({ ...options, decisions, decider }),
+    archive,
+    alert,
+    async close() {
+      calls.close();
+      await decisions.close();
+    },
+  };
+}
+
+function consumers(
+  options: PipelineOptions,
+  { calls, ...means }: { calls: ServiceCalls; burial: Burial; guard: Guard },
+): { toArchive: Consumer; toAlert: Consumer } {
+  return {
+    toArchive: archiveConsumer(calls, { peer: openPeer('archive', options), ...means }),
+    toAlert: alertConsumer(calls, { peer: openPeer('alert', options), ...means }),
+  };
+}
+
+/** Spool and decisions are kept as long as one of the consumers needs them. */
+async function trimBehind(
+  drains: readonly Drain[],
+  spool: Spool,
+  decisions: Decisions,
+): Promise<void> {
+  const behind = drains
+    .map(({ saved }) => saved)
+    .reduce((one, other) => (one.nextDecision <= other.nextDecision ? one : other));
+  await spool.trim(Number(behind.spoolPosition));
+  // The last decision stays: it says where deciding goes on.
+  await decisions.trim(Number(behind.lastDecision));
+}
