@@ -56,7 +56,7 @@ export class TestGateway {
   pipeline!: Pipeline;
   #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
-  #directory = '';
+  directory = '';
 
   constructor(
     /** The disk; undefined for the real one. */
@@ -71,21 +71,21 @@ export class TestGateway {
   }
 
   async open(): Promise<void> {
-    if (this.#directory === '') {
-      this.#directory = this.files ? '/data' : await mkdtemp(join(tmpdir(), 'gateway-'));
+    if (this.directory === '') {
+      this.directory = this.files ? '/data' : await mkdtemp(join(tmpdir(), 'gateway-'));
     }
     const disk = this.files ? { files: this.files } : {};
     this.registry = new Registry();
     this.#stopping = new AbortController();
     this.spool = await Spool.open({
-      directory: join(this.#directory, 'spool'),
+      directory: join(this.directory, 'spool'),
       maxBytes: 2 ** 30,
       memoryBytes: 64 * 2 ** 20,
       ...disk,
     });
     this.pipeline = await openPipeline({
       spool: this.spool,
-      directory: this.#directory,
+      directory: this.directory,
       services: this.services ?? {
         rule: this.rule,
         archive: this.archive,
@@ -121,8 +121,8 @@ export class TestGateway {
   }
 
   async remove(): Promise<void> {
-    if (!this.files && this.#directory !== '') {
-      await rm(this.#directory, { recursive: true, force: true });
+    if (!this.files && this.directory !== '') {
+      await rm(this.directory, { recursive: true, force: true });
     }
   }
 
