@@ -164,3 +164,15 @@ test('listeners get what is stored from now on, with their filters', async () =>
   await expect(next).rejects.toThrow(/gave up/);
   expect(never.aborted).toBe(false);
 });
+
+test('of events of the same time the one stored last comes first, across segments', async () => {
+  const same = Array.from({ length: 60 }, (_, index) =>
+    eventBytes({ auditId: `id-${index}`, atUs: 0 }),
+  );
+  for (let at = 0; at < 60; at += 20) {
+    await engine.append(await batchOf(same.slice(at, at + 20)), 0n);
+  }
+  expect((await found(engine, { limit: 1 })).events[0]?.auditId).toBe('id-59');
+  const oldest = await found(engine, { limit: 1, order: Order.OLDEST_FIRST });
+  expect(oldest.events[0]?.auditId).toBe('id-0');
+});
