@@ -8,7 +8,7 @@ const STEP: RiskyStep = { kind: 'archive', position: 7, range: { first: 0, count
 
 async function afterRestart(disk: ReturnType<typeof faultyDisk>): Promise<Attempts> {
   disk.crash();
-  return new Attempts(await openCursor(disk.files, '/attempts'));
+  return Attempts.open(await openCursor(disk.files, '/attempts'));
 }
 
 /** Begins a step of which the process dies. */
@@ -23,7 +23,8 @@ async function die(attempts: Attempts): Promise<void> {
 
 test('a step that ended the process too often is not taken again', async () => {
   const disk = faultyDisk(1);
-  for (let death = 0; death < DEATHS_MAX; death += 1) await die(await afterRestart(disk));
+  // Of the first death only the fact is known: nothing is guarded before it.
+  for (let death = 0; death <= DEATHS_MAX; death += 1) await die(await afterRestart(disk));
   const attempts = await afterRestart(disk);
   let taken = false;
   const guarded = attempts.guard(STEP, () => Promise.resolve((taken = true)));
@@ -44,8 +45,18 @@ test('a step that comes to an end, and be it an error, is not counted', async ()
   await expect((await afterRestart(disk)).guard(STEP, () => Promise.resolve(1))).resolves.toBe(1);
 });
 
+test('after a run that came to its end nothing is guarded', async () => {
+  const disk = faultyDisk(1);
+  for (let death = 0; death < DEATHS_MAX; death += 1) await die(await afterRestart(disk));
+  await (await afterRestart(disk)).close();
+  const attempts = await afterRestart(disk);
+  await expect(attempts.guard(STEP, () => Promise.resolve('taken'))).resolves.toBe('taken');
+});
+
 test('one guarded step is taken at a time', async () => {
-  const attempts = await afterRestart(faultyDisk(1));
+  const disk = faultyDisk(1);
+  await afterRestart(disk);
+  const attempts = await afterRestart(disk);
   let underWay = 0;
   let most = 0;
   const step = async (): Promise<void> => {

@@ -29,21 +29,48 @@ export type Guard = <T>(risky: RiskyStep, step: () => Promise<T>) => Promise<T>;
 /** For steps that happen in another process: this one does not die of them. */
 export const unguarded: Guard = (_, step) => step();
 
+/** What is on disk. */
+interface Saved {
+  /** Whether the run that wrote it came to its end. */
+  readonly stopped: boolean;
+  /** Deaths by step. */
+  readonly counts: readonly (readonly [step: string, count: number])[];
+}
+
 /**
  * Counts, on disk and beforehand, how often a step was begun that never came to an end, because the process died of
- * it: else one event that exhausts the memory would be met again after each restart, for ever.
+ * it: else one event that exhausts the memory would be met again after each restart, for ever. Costs nothing unless
+ * the last run died.
  */
 export class Attempts {
-  /** Deaths by step. */
+  readonly #cursor: Cursor;
   readonly #counts: Map<string, number>;
+  /** Whether the last run died. */
+  readonly #isSuspicious: boolean;
   readonly #parts = new Map<RiskyStep['kind'], Set<number>>();
   /** One guarded step at a time: so it is certain of which one the process dies. */
   #last: Promise<unknown> = Promise.resolve();
+  #stopped = false;
 
-  /** Goes on counting where the last run died. */
-  constructor(readonly cursor: Cursor) {
-    const saved = cursor.value ? (JSON.parse(cursor.value.toString()) as [string, number][]) : [];
-    this.#counts = new Map(saved);
+  private constructor(cursor: Cursor) {
+    const saved = cursor.value && (JSON.parse(cursor.value.toString()) as Saved);
+    this.#cursor = cursor;
+    this.#counts = new Map(saved?.counts);
+    this.#isSuspicious = saved?.stopped === false;
+  }
+
+  /** Goes on counting if the last run died. */
+  static async open(cursor: Cursor): Promise<Attempts> {
+    const attempts = new Attempts(cursor);
+    await attempts.#save();
+    return attempts;
+  }
+
+  /** Notes that this run comes to its end. */
+  async close(): Promise<void> {
+    await this.#last;
+    this.#stopped = true;
+    await this.#save();
   }
 
   /**
@@ -51,7 +78,7 @@ export class Attempts {
    * is an end like any other.
    */
   guard<T>(risky: RiskyStep, step: () => Promise<T>): Promise<T> {
-    if (!this.#isGuarded(risky)) return step();
+    if (!this.#isSuspicious || !this.#isGuarded(risky)) return step();
     const turn = this.#last.then(() => this.#counted(risky, step));
     this.#last = turn.catch(() => undefined);
     return turn;
@@ -96,8 +123,8 @@ export class Attempts {
 
   /** A disk that fails is seen by all that write to it; counting less only means that a step is tried more often. */
   async #save(): Promise<void> {
-    const counts = Buffer.from(JSON.stringify([...this.#counts]));
-    await this.cursor.save(counts).catch(() => undefined);
+    const saved: Saved = { stopped: this.#stopped, counts: [...this.#counts] };
+    await this.#cursor.save(Buffer.from(JSON.stringify(saved))).catch(() => undefined);
   }
 }
 

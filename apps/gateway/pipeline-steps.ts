@@ -47,7 +47,7 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
   const settings = await openSettingsWatch({ rule: services.rule, files, path, log });
   const decisions = await openDecisions(join(directory, 'decisions'), files);
   const calls = serviceCalls(services);
-  const attempts = new Attempts(await open('attempts'));
+  const attempts = await Attempts.open(await open('attempts'));
   const guardRead: Guard = (risky, step) => attempts.guard(risky, step);
   const guardCall = services.remote ? unguarded : guardRead;
   const burial = openBurial(options);
@@ -67,6 +67,7 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
     async close() {
       calls.close();
       await decisions.close();
+      await attempts.close();
     },
   };
 }
