@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Files } from '@auditing/journal/files';
 import { AlertServiceService } from '@auditing/proto/alert';
 import { RuleServiceService, type RuleSet } from '@auditing/proto/rule';
 import { grpcClient } from '@auditing/service/grpc-client';
@@ -21,6 +22,8 @@ const TIDY_INTERVAL_MS = 10_000;
 /** What the alert service asks of others. */
 export interface AlertDependencies {
   readonly rule: Api<typeof RuleServiceService>;
+  /** File operations of the outbox; the real ones unless a test gives others. */
+  readonly files?: Files;
 }
 
 /** The alert service, open. */
@@ -33,12 +36,12 @@ export interface OpenAlert {
 /** Opens the alert service: the outbox, the couriers, and what the rule service says of receivers. */
 export async function openAlert(
   context: Context<AlertConfig>,
-  { rule }: AlertDependencies,
+  { rule, files }: AlertDependencies,
 ): Promise<OpenAlert> {
   const { config, log, closeLater } = context;
   const directory = join(config.dataDir, 'alert');
   const metrics = alertMetrics(context.metrics);
-  const outbox = await openOutboxIn(join(directory, 'outbox'), context);
+  const outbox = await openOutboxOf(context, files);
   const dispatcher = new Dispatcher({
     outbox,
     metrics,
@@ -70,11 +73,15 @@ export async function openAlert(
   };
 }
 
-async function openOutboxIn(directory: string, context: Context<AlertConfig>): Promise<Outbox> {
+async function openOutboxOf(
+  context: Context<AlertConfig>,
+  files: Files | undefined,
+): Promise<Outbox> {
   const { config, log, closeLater } = context;
   const outbox = await openOutbox({
-    directory,
+    directory: join(config.dataDir, 'alert', 'outbox'),
     log,
+    ...(files && { files }),
     now: Date.now,
     limits: {
       history: { maxAgeMs: config.historyAgeMs, maxCount: config.historyMax },

@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { Files } from '@auditing/journal/files';
 import { nodeFiles } from '@auditing/journal/node-files';
 import { ArchiveServiceService } from '@auditing/proto/archive';
 import { serveGrpc } from '@auditing/service/grpc-server';
@@ -30,10 +31,13 @@ export interface OpenedArchive {
   readonly api: Api<typeof ArchiveServiceService>;
 }
 
-/** Opens the archive of a data folder. */
-export async function openArchive(context: Context<ArchiveConfig>): Promise<OpenedArchive> {
+/** Opens the archive of a data folder; `files` replaces the file operations in tests. */
+export async function openArchive(
+  context: Context<ArchiveConfig>,
+  files: Files = nodeFiles,
+): Promise<OpenedArchive> {
   const { log, metrics, closeLater } = context;
-  const engine = await openEngine(context);
+  const engine = await openEngine(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
   closeLater('archive maintenance', maintenance.close);
@@ -42,12 +46,12 @@ export async function openArchive(context: Context<ArchiveConfig>): Promise<Open
   };
 }
 
-async function openEngine({ config, log }: Context<ArchiveConfig>): Promise<Engine> {
+async function openEngine({ config, log }: Context<ArchiveConfig>, files: Files): Promise<Engine> {
   const directory = join(config.dataDir, 'archive');
-  await nodeFiles.makeDirectory(directory);
+  await files.makeDirectory(directory);
   return openEmbeddedEngine({
     directory,
-    files: nodeFiles,
+    files,
     log,
     segment: {
       bytes: config.segmentBytes,

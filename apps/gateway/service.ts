@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Files } from '@auditing/journal/files';
 import { AlertServiceService } from '@auditing/proto/alert';
 import { ArchiveServiceService } from '@auditing/proto/archive';
 import { RuleServiceService } from '@auditing/proto/rule';
@@ -24,6 +25,8 @@ export interface GatewayPeers {
   readonly alert: Api<typeof AlertServiceService>;
   /** Whether they are behind sockets. Default false: their implementations are called in this process. */
   readonly remote?: boolean;
+  /** File operations of spool, decisions and cursors; the real ones unless a test gives others. */
+  readonly files?: Files;
 }
 
 /** A gateway that takes bodies. */
@@ -40,7 +43,7 @@ export async function openGateway(
   peers: GatewayPeers,
 ): Promise<Gateway> {
   const { config } = context;
-  const intake = await openIntake(config.receive, context);
+  const intake = await openIntake(config.receive, context, peers.files);
   const ready = await drain(intake, context, peers);
   const api = await serveQueryApi(
     config.api,
@@ -74,6 +77,7 @@ async function drain(
     },
     metrics: pipelineMetrics(context.metrics),
     log: context.log,
+    ...(services.files && { files: services.files }),
   });
   watchOldest(context.metrics, () => pipeline.oldestUs);
   const ended = new AbortController();

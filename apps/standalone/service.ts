@@ -45,8 +45,10 @@ export const standaloneService: Service<StandaloneConfig> = {
     const startMs = Math.round(performance.now() - startedAt);
     await greet(context, { gateway, rule: rule.api, grpc, startMs });
     return {
-      ...gateway,
       addresses: { ...gateway.addresses, rule: grpc, archive: grpc, alert: grpc },
+      async ready() {
+        await Promise.all([rule.ready(), alert.ready(), gateway.ready()]);
+      },
     };
   },
 };
