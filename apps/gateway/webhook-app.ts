@@ -123,7 +123,15 @@ function refuse(ctx: Context, error: unknown, { log }: WebhookDeps): void {
 function letLinger({ req, res }: Context): void {
   res.once('finish', () => {
     req.resume();
-    const timer = setTimeout(() => req.destroy(), LINGER_MS);
-    req.once('close', () => clearTimeout(timer));
+    const { socket } = req;
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    // The end of the request if it comes whole after all; the request itself may never be told that it is closed.
+    const done = (): void => {
+      clearTimeout(timer);
+      req.off('end', done);
+      socket.off('close', done);
+    };
+    req.once('end', done);
+    socket.once('close', done);
   });
 }

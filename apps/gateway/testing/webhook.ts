@@ -41,7 +41,7 @@ export class TestWebhook {
   /** How `socket` trusts the server, where it is not by the CA of the webhook. */
   trust: { readonly rejectUnauthorized?: boolean } = {};
   #config!: GatewayConfig;
-  readonly #raw = new WeakMap<TLSSocket, Socket>();
+  readonly #raw = new Map<TLSSocket, Socket>();
 
   /** Starts one; its data is removed by `remove`. */
   static async start(options: TestWebhookOptions = {}): Promise<TestWebhook> {
@@ -69,6 +69,11 @@ export class TestWebhook {
 
   async stop(): Promise<void> {
     this.agent.destroy();
+    // A TCP socket below TLS may outlive it, and would keep the test process alive.
+    for (const [secure, raw] of this.#raw) {
+      secure.destroy();
+      raw.destroy();
+    }
     await this.runtime.stop();
   }
 
