@@ -83,6 +83,20 @@ test('an event is put to the rules', async () => {
   );
 });
 
+test('a rule is explained', async () => {
+  const file = join(folder, 'get.json');
+  writeFileSync(file, JSON.stringify({ verb: 'get', objectRef: { resource: 'pods' } }));
+  const tree = await printed(rules, ['explain', 'alerting-rule.AttachOrExecPod', file]);
+  expect(tree).toMatch(/^false and$/m);
+  expect(tree).toMatch(/^true +ObjectRef\.Resource = "pods" {2}sees "pods"$/m);
+  expect(tree).toMatch(/^false +ObjectRef\.Subresource in \("exec", "attach"\) {2}sees ""$/m);
+});
+
+test('rules are tested', async () => {
+  const file = join(ROOT, 'config/tests/alerting-rule.yaml');
+  expect(await printed(rules, ['test', file])).toMatch(/^[1-9]\d* passed, 0 failed$/m);
+});
+
 test('alerts are listed', async () => {
   expect(await printed(alerts, ['list'])).toMatch(/^alerting-rule\.AttachOrExecPod ".*exec Pod/m);
 });

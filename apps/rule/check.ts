@@ -1,6 +1,7 @@
 import { Severity, type CheckResponse } from '@auditing/proto/rule';
-import { buildRuleSet, type Resource } from '@auditing/rule-engine/rule-set';
+import type { Resource } from '@auditing/rule-engine/rule-set';
 import { resourceDocuments } from './resource-documents';
+import { trialOf } from './trial';
 
 /** How diagnostics of the YAML itself call the text. */
 const NAME = 'yaml';
@@ -11,16 +12,10 @@ const NAME = 'yaml';
  * @param webhook the one in force: it decides what the labels of a Rule mean if the text has none
  */
 export function check(yaml: string, webhook: Resource | undefined): CheckResponse {
-  const documents = resourceDocuments(yaml, NAME);
-  const [own] = documents.webhooks;
-  const built = buildRuleSet({ rules: documents.rules, webhook: own ?? webhook });
-  // What is wrong with the Webhook resource in force is not said of this text.
-  const found = built.diagnostics.filter(
-    ({ resource }) => own !== undefined || !resource.startsWith('Webhook/'),
-  );
+  const { ruleSet, diagnostics } = trialOf([resourceDocuments(yaml, NAME)], webhook);
   return {
-    diagnostics: [...documents.diagnostics, ...found],
-    ruleCount: built
+    diagnostics: [...diagnostics],
+    ruleCount: ruleSet
       .rules()
       .filter((rule) => rule.diagnostics.every(({ severity }) => severity !== Severity.ERROR))
       .length,

@@ -6,6 +6,8 @@ import { LineCounter, parseAllDocuments, type Document } from 'yaml';
 export interface ResourceDocuments {
   readonly rules: readonly Resource[];
   readonly webhooks: readonly Resource[];
+  /** Resources of kind RuleTest: never loaded, so that they may lie beside the rules. */
+  readonly tests: readonly Resource[];
   /** What is wrong; with an entry of severity ERROR the text as a whole is not to be trusted. */
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -20,8 +22,8 @@ const MAX_ALIASES = 1_000;
 const MAX_LIST_DEPTH = 4;
 
 /**
- * Reads the Rule and Webhook resources of a YAML or JSON text with one or more documents. Other kinds are left out
- * with a warning.
+ * Reads the Rule, Webhook and RuleTest resources of a YAML or JSON text with one or more documents. Other kinds are left
+ * out with a warning.
  *
  * @param name how diagnostics call the text, such as its path
  */
@@ -30,6 +32,7 @@ export function resourceDocuments(text: string, name: string): ResourceDocuments
   const found = {
     rules: [] as Resource[],
     webhooks: [] as Resource[],
+    tests: [] as Resource[],
     diagnostics: [] as Diagnostic[],
   };
   const context: Context = { name, lines: text.split('\n'), lineCounter, found };
@@ -43,7 +46,12 @@ interface Context {
   readonly name: string;
   readonly lines: readonly string[];
   readonly lineCounter: LineCounter;
-  readonly found: { rules: Resource[]; webhooks: Resource[]; diagnostics: Diagnostic[] };
+  readonly found: {
+    readonly rules: Resource[];
+    readonly webhooks: Resource[];
+    readonly tests: Resource[];
+    readonly diagnostics: Diagnostic[];
+  };
 }
 
 function addDocument(document: Document.Parsed, context: Context): void {
@@ -70,7 +78,7 @@ function addResource(
   where: { context: Context; at: number; depth: number },
 ): void {
   const { context, at, depth } = where;
-  const { rules, webhooks, diagnostics } = context.found;
+  const { rules, webhooks, tests, diagnostics } = context.found;
   const report = (severity: Severity, message: string): void => {
     diagnostics.push(diagnosticAt(context, at, { severity, message }));
   };
@@ -89,10 +97,11 @@ function addResource(
   const isOurs = typeof apiVersion === 'string' && apiVersion.startsWith(GROUP);
   if (isOurs && kind === 'Rule') rules.push(value);
   else if (isOurs && kind === 'Webhook') webhooks.push(value);
+  else if (isOurs && kind === 'RuleTest') tests.push(value);
   else {
     report(
       Severity.WARNING,
-      `expected kind Rule or Webhook of ${GROUP}v1alpha1, got kind ${shown(kind)} of ${shown(apiVersion)}; it is ignored`,
+      `expected kind Rule, Webhook or RuleTest of ${GROUP}v1alpha1, got kind ${shown(kind)} of ${shown(apiVersion)}; it is ignored`,
     );
   }
 }

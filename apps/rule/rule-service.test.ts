@@ -86,7 +86,7 @@ describe('the shipped rules', () => {
 
   test('load without a complaint', () => {
     expect(set.diagnostics).toEqual([]);
-    expect(set.ruleCount).toBe(6);
+    expect(set.ruleCount).toBe(8);
   });
 
   test('find the exec and the host network, and leave the read out', async () => {
@@ -187,7 +187,8 @@ describe('the shipped rules', () => {
   });
 
   async function resources(): Promise<ReturnType<typeof resourceDocuments>> {
-    const names = ['webhook.yaml', 'rules/alerting-rule.yaml', 'rules/archiving-rule.yaml'];
+    const rules = ['alerting-rule', 'archiving-rule', 'workload-rule'];
+    const names = ['webhook.yaml', ...rules.map((name) => `rules/${name}.yaml`)];
     const texts = await Promise.all(names.map((name) => readFile(join(shipped, name), 'utf8')));
     return resourceDocuments(texts.join('\n---\n'), 'shipped');
   }

@@ -6,8 +6,12 @@ import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { check } from './check';
 import { evaluateBatch } from './evaluate';
+import { explain } from './explain';
 import type { RuleMetrics } from './metrics';
+import { resourceDocuments } from './resource-documents';
 import type { RuleSetInForce, RuleSets } from './rule-sets';
+import { testRules } from './test-rules';
+import { trialOf } from './trial';
 
 /** Deciding takes the processor and nothing else, so more at once would only wait for each other here. */
 const STREAM_WINDOW = 4;
@@ -51,6 +55,14 @@ export function ruleServiceApi({
         return { rules: ruleSets.rules() };
       }),
     check: ({ yaml }) => settled(() => check(yaml, ruleSets.inForce?.stored.resources.webhook)),
+    explain: (request) =>
+      settled(() => {
+        const { rules } = request;
+        if (rules === '') return explain(inForce(ruleSets).compiled, request);
+        const webhook = ruleSets.inForce?.stored.resources.webhook;
+        return explain(trialOf([resourceDocuments(rules, 'rules')], webhook).ruleSet, request);
+      }),
+    test: (request) => settled(() => testRules(request, ruleSets.inForce?.stored.resources)),
   };
   return api;
 }

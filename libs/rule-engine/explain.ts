@@ -1,4 +1,6 @@
-import type { EventFields, JsonValue } from '@auditing/audit-event/event-fields';
+import type { EventFields } from '@auditing/audit-event/event-fields';
+import { jsonText } from '@auditing/audit-event/json-text';
+import { ExplanationKind, type Explanation } from '@auditing/proto/rule';
 import { compileTest } from './compile';
 import type { Condition, Test } from './condition';
 import { FieldReader, readRoot, resolvePath } from './field-source';
@@ -6,40 +8,38 @@ import { MISMATCH, TRUE } from './outcome';
 import { collectValues } from './path-walk';
 import { printCondition } from './print-condition';
 
-/** What came of a condition, or of a part of one, for one event. */
-export interface Explanation {
-  /** The condition, expanded. */
-  readonly text: string;
-  /** Whether it holds. */
-  readonly holds: boolean;
-  /** Of `and`, `or` and `not`: their operands. All are asked, even where one already decides. */
-  readonly parts: readonly Explanation[];
-  /** Of a test: the values its path leads to; null where one is null, none where the field is missing. */
-  readonly values: readonly JsonValue[];
-  /** True if a test could not be asked of a value, such as a number of a word; it does not hold then. */
-  readonly isMismatch: boolean;
-}
+/** An explanation is for people: nobody reads more values than these of one test. */
+const MAX_VALUES = 100;
+
+/** Longest value that is shown, in UTF-16 units: a field may be a body of many megabytes. */
+const MAX_VALUE_LENGTH = 1_000;
 
 /** Explains an expanded condition. */
 export function explainCondition(condition: Condition, event: EventFields): Explanation {
   switch (condition.kind) {
-    case 'and':
+    case 'and': {
+      const parts = condition.operands.map((operand) => explainCondition(operand, event));
+      return joined(ExplanationKind.AND, parts.every(holds), parts);
+    }
     case 'or': {
       const parts = condition.operands.map((operand) => explainCondition(operand, event));
-      const holds =
-        condition.kind === 'and'
-          ? parts.every((part) => part.holds)
-          : parts.some((part) => part.holds);
-      return { text: printCondition(condition), holds, parts, values: [], isMismatch: false };
+      return joined(ExplanationKind.OR, parts.some(holds), parts);
     }
     case 'not': {
       const part = explainCondition(condition.operand, event);
-      const text = printCondition(condition);
-      return { text, holds: !part.holds, parts: [part], values: [], isMismatch: false };
+      return joined(ExplanationKind.NOT, !part.holds, [part]);
     }
     default:
       return explainTest(condition, event);
   }
+}
+
+function holds(part: Explanation): boolean {
+  return part.holds;
+}
+
+function joined(kind: ExplanationKind, isTrue: boolean, parts: Explanation[]): Explanation {
+  return { kind, holds: isTrue, parts, text: '', values: [], isMismatch: false };
 }
 
 function explainTest(test: Test, event: EventFields): Explanation {
@@ -48,11 +48,13 @@ function explainTest(test: Test, event: EventFields): Explanation {
   reader.begin(event);
   const answer = typeof ask === 'function' ? ask(reader) : MISMATCH;
   const { root, steps } = resolvePath(test.path);
+  const values = collectValues(readRoot(event, root), steps).slice(0, MAX_VALUES);
   return {
-    text: printCondition(test),
+    kind: ExplanationKind.TEST,
     holds: answer === TRUE,
     parts: [],
-    values: collectValues(readRoot(event, root), steps),
+    text: printCondition(test),
+    values: values.map((value) => jsonText(value).slice(0, MAX_VALUE_LENGTH)),
     isMismatch: answer === MISMATCH,
   };
 }

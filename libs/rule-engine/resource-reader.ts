@@ -33,6 +33,19 @@ export class ObjectReader {
     return Object.keys(this.object);
   }
 
+  /** The field as it is; undefined where there is none or it is null. */
+  value(key: string): JsonValue | undefined {
+    return this.raw(key) ?? undefined;
+  }
+
+  /** Reports fields that nobody reads: a misspelt one would silently do nothing. */
+  allowOnly(keys: readonly string[]): void {
+    for (const key of this.keys()) {
+      if (!keys.includes(key))
+        this.report.error(this.at(key), `expected ${keys.join(', ')}, found \`${key}\``);
+    }
+  }
+
   /** Where a field stands in its resource. */
   at(key: string): string {
     return this.path === '' ? key : `${this.path}.${key}`;

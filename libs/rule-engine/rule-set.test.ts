@@ -1,4 +1,5 @@
 import { Field } from '@auditing/proto/event';
+import { ExplanationKind } from '@auditing/proto/rule';
 import { buildRuleSet } from './rule-set';
 import {
   build,
@@ -150,17 +151,20 @@ it('explains a rule with every value it saw', () => {
   ]);
   const seen = event({ Verb: 'get', User: { uid: 'u' }, RequestObject: { a: [{ b: 'y' }, {}] } });
   expect(set.explain('alerting-rule.r', seen)).toMatchObject({
+    kind: ExplanationKind.AND,
     holds: true,
     parts: [
-      { text: 'Verb = "get"', holds: true, values: ['get'] },
+      { kind: ExplanationKind.TEST, text: 'Verb = "get"', holds: true, values: ['"get"'] },
       {
+        kind: ExplanationKind.NOT,
         holds: true,
         parts: [
           {
+            kind: ExplanationKind.OR,
             holds: false,
             parts: [
-              { text: 'User.uid > 5', holds: false, values: ['u'], isMismatch: true },
-              { holds: false, values: ['y'], isMismatch: false },
+              { text: 'User.uid > 5', holds: false, values: ['"u"'], isMismatch: true },
+              { holds: false, values: ['"y"'], isMismatch: false },
             ],
           },
         ],
@@ -168,4 +172,12 @@ it('explains a rule with every value it saw', () => {
     ],
   });
   expect(set.explain('alerting-rule.gone', seen)).toBeUndefined();
+});
+
+it('explains with no more values, and of each no more, than people read', () => {
+  const set = build([rule('r', 'RequestObject.a[*] = 1')]);
+  const values = ['x'.repeat(5_000), ...Array.from({ length: 500 }, () => 7)];
+  const explanation = set.explain('alerting-rule.r', event({ RequestObject: { a: values } }));
+  expect(explanation?.values).toHaveLength(100);
+  expect(explanation?.values[0]).toHaveLength(1_000);
 });

@@ -1,9 +1,15 @@
 import type { EventFields, JsonValue } from '@auditing/audit-event/event-fields';
 import type { RuleName } from '@auditing/proto/event';
-import type { Diagnostic, Projection, RuleStatus, WebhookSettings } from '@auditing/proto/rule';
+import type {
+  Diagnostic,
+  Explanation,
+  Projection,
+  RuleStatus,
+  WebhookSettings,
+} from '@auditing/proto/rule';
 import { createHash } from 'node:crypto';
 import type { Condition } from './condition';
-import { explainCondition, type Explanation } from './explain';
+import { explainCondition } from './explain';
 import { FieldReader } from './field-source';
 import { compare, loadRules, type LoadedRule, type LoadedRules } from './load-rules';
 import { compileOutput, type OutputTemplate } from './output-template';

@@ -34,6 +34,8 @@ export function ruleStub(receivers?: readonly Receiver[]): RuleStub {
       getRuleSet: away,
       listRules: away,
       check: away,
+      explain: away,
+      test: away,
       evaluateStream: () => fail(),
       async *watch({ knownVersion }, signal) {
         if (current === undefined) await away();

@@ -49,6 +49,8 @@ export function grpcPair(): GrpcPair {
         getRuleSet: unused,
         listRules: unused,
         check: unused,
+        explain: unused,
+        test: unused,
         ...methods,
       };
       return serveGrpc(runtime, {

@@ -79,6 +79,63 @@ export function severityToJSON(object: Severity): string {
   }
 }
 
+/** What a part of a condition is. */
+export enum ExplanationKind {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** TEST - Looks at one field. */
+  TEST = 1,
+  /** AND - Holds if all of its parts hold. */
+  AND = 2,
+  /** OR - Holds if one of its parts holds. */
+  OR = 3,
+  /** NOT - Holds if its one part does not. */
+  NOT = 4,
+  UNRECOGNIZED = -1,
+}
+
+export function explanationKindFromJSON(object: any): ExplanationKind {
+  switch (object) {
+    case 0:
+    case "EXPLANATION_KIND_UNSPECIFIED":
+      return ExplanationKind.UNSPECIFIED;
+    case 1:
+    case "EXPLANATION_KIND_TEST":
+      return ExplanationKind.TEST;
+    case 2:
+    case "EXPLANATION_KIND_AND":
+      return ExplanationKind.AND;
+    case 3:
+    case "EXPLANATION_KIND_OR":
+      return ExplanationKind.OR;
+    case 4:
+    case "EXPLANATION_KIND_NOT":
+      return ExplanationKind.NOT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ExplanationKind.UNRECOGNIZED;
+  }
+}
+
+export function explanationKindToJSON(object: ExplanationKind): string {
+  switch (object) {
+    case ExplanationKind.UNSPECIFIED:
+      return "EXPLANATION_KIND_UNSPECIFIED";
+    case ExplanationKind.TEST:
+      return "EXPLANATION_KIND_TEST";
+    case ExplanationKind.AND:
+      return "EXPLANATION_KIND_AND";
+    case ExplanationKind.OR:
+      return "EXPLANATION_KIND_OR";
+    case ExplanationKind.NOT:
+      return "EXPLANATION_KIND_NOT";
+    case ExplanationKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** A batch to decide. */
 export interface EvaluateRequest {
   /** Names this request on a stream; the answer carries it back. Not used by Evaluate. */
@@ -280,6 +337,100 @@ export interface CheckResponse {
   diagnostics: Diagnostic[];
   /** How many entries of type rule are well-formed. */
   ruleCount: number;
+}
+
+/** One event and the rule to explain. */
+export interface ExplainRequest {
+  /** One event: its JSON, with the keys of Kubernetes or of Kube AI Hub, as rules would see it. */
+  event: Buffer;
+  /** Its name: `<Rule resource>.<entry>`. */
+  rule: string;
+  /** YAML documents of kind Rule to take instead of the rules in force. Empty: those in force. */
+  rules: string;
+}
+
+/** Why a rule matches an event, or does not. */
+export interface ExplainResponse {
+  /** The rule's condition, with what its names stand for. */
+  explanation:
+    | Explanation
+    | undefined;
+  /** Whether the rule is evaluated at all: enabled, well-formed and selected. */
+  active: boolean;
+}
+
+/** What came of a condition, or of a part of one, for one event. */
+export interface Explanation {
+  /** What it is. */
+  kind: ExplanationKind;
+  /** Whether it holds. */
+  holds: boolean;
+  /** Of and, or, not: their parts. All are asked, even where one already decides. */
+  parts: Explanation[];
+  /** Of a test: its condition, in its shortest form. */
+  text: string;
+  /**
+   * Of a test: the values that its path leads to, as JSON; `null` where one is null, none where the field is
+   * missing. At most 100, each cut at 1,000 characters.
+   */
+  values: string[];
+  /** True if a test could not be asked of a value, such as a number of a word: it does not hold then. */
+  isMismatch: boolean;
+}
+
+/** Rule tests to run. */
+export interface TestRequest {
+  /** One or more YAML documents of kind RuleTest; documents of kind Rule and Webhook beside them are as in `rules`. */
+  tests: string;
+  /**
+   * YAML documents of kind Rule and Webhook to test. Without any, here and in `tests`, the rules in force are tested.
+   * Without a Webhook the one in force counts.
+   */
+  rules: string;
+}
+
+/** How rule tests came out. */
+export interface TestResponse {
+  /** One for each event, in the order of the text. */
+  results: TestResult[];
+  /** How many of them came out as they must. */
+  passedCount: number;
+  /** How many did not. */
+  failedCount: number;
+  /**
+   * What is wrong with the tests and with the rules that came with them. An entry of severity ERROR is left out, so
+   * that the tests have not passed even where no result failed.
+   */
+  diagnostics: Diagnostic[];
+}
+
+/** How one event of a rule test came out. */
+export interface TestResult {
+  /**
+   * The resource, such as `RuleTest/alerting-rule`, and where in it the event stands:
+   * `spec.tests[0].mustFind[2]`.
+   */
+  test: string;
+  /** What the event shows, in the words of the test. */
+  name: string;
+  /** Whether it came out as it must. */
+  passed: boolean;
+  /** What the rules find in it, highest priority first, then by name. */
+  findings: TestFinding[];
+  /** What was expected and what came; empty if it passed. */
+  message: string;
+}
+
+/** One rule that matches the event of a test. */
+export interface TestFinding {
+  /** `<Rule resource>.<entry>`. */
+  rule: string;
+  /** Its priority. */
+  priority: Priority;
+  /** Whether an alert would be raised. */
+  alert: boolean;
+  /** The rule's output with the event's values filled in. Only for alerting rules. */
+  message: string;
 }
 
 function createBaseEvaluateRequest(): EvaluateRequest {
@@ -2289,6 +2440,811 @@ export const CheckResponse: MessageFns<CheckResponse> = {
   },
 };
 
+function createBaseExplainRequest(): ExplainRequest {
+  return { event: Buffer.alloc(0), rule: "", rules: "" };
+}
+
+export const ExplainRequest: MessageFns<ExplainRequest> = {
+  encode(message: ExplainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.event.length !== 0) {
+      writer.uint32(10).bytes(message.event);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.rules !== "") {
+      writer.uint32(26).string(message.rules);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.rules = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainRequest {
+    return {
+      event: isSet(object.event) ? Buffer.from(bytesFromBase64(object.event)) : Buffer.alloc(0),
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      rules: isSet(object.rules) ? globalThis.String(object.rules) : "",
+    };
+  },
+
+  toJSON(message: ExplainRequest): unknown {
+    const obj: any = {};
+    if (message.event.length !== 0) {
+      obj.event = base64FromBytes(message.event);
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.rules !== "") {
+      obj.rules = message.rules;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainRequest>): ExplainRequest {
+    return ExplainRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainRequest>): ExplainRequest {
+    const message = createBaseExplainRequest();
+    message.event = object.event ?? Buffer.alloc(0);
+    message.rule = object.rule ?? "";
+    message.rules = object.rules ?? "";
+    return message;
+  },
+};
+
+function createBaseExplainResponse(): ExplainResponse {
+  return { explanation: undefined, active: false };
+}
+
+export const ExplainResponse: MessageFns<ExplainResponse> = {
+  encode(message: ExplainResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.explanation !== undefined) {
+      Explanation.encode(message.explanation, writer.uint32(10).fork()).join();
+    }
+    if (message.active !== false) {
+      writer.uint32(16).bool(message.active);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExplainResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplainResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.explanation = Explanation.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExplainResponse {
+    return {
+      explanation: isSet(object.explanation) ? Explanation.fromJSON(object.explanation) : undefined,
+      active: isSet(object.active) ? globalThis.Boolean(object.active) : false,
+    };
+  },
+
+  toJSON(message: ExplainResponse): unknown {
+    const obj: any = {};
+    if (message.explanation !== undefined) {
+      obj.explanation = Explanation.toJSON(message.explanation);
+    }
+    if (message.active !== false) {
+      obj.active = message.active;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExplainResponse>): ExplainResponse {
+    return ExplainResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExplainResponse>): ExplainResponse {
+    const message = createBaseExplainResponse();
+    message.explanation = (object.explanation !== undefined && object.explanation !== null)
+      ? Explanation.fromPartial(object.explanation)
+      : undefined;
+    message.active = object.active ?? false;
+    return message;
+  },
+};
+
+function createBaseExplanation(): Explanation {
+  return { kind: 0, holds: false, parts: [], text: "", values: [], isMismatch: false };
+}
+
+export const Explanation: MessageFns<Explanation> = {
+  encode(message: Explanation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.holds !== false) {
+      writer.uint32(16).bool(message.holds);
+    }
+    for (const v of message.parts) {
+      Explanation.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    for (const v of message.values) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.isMismatch !== false) {
+      writer.uint32(48).bool(message.isMismatch);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Explanation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExplanation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.holds = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.parts.push(Explanation.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.values.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.isMismatch = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Explanation {
+    return {
+      kind: isSet(object.kind) ? explanationKindFromJSON(object.kind) : 0,
+      holds: isSet(object.holds) ? globalThis.Boolean(object.holds) : false,
+      parts: globalThis.Array.isArray(object?.parts) ? object.parts.map((e: any) => Explanation.fromJSON(e)) : [],
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      values: globalThis.Array.isArray(object?.values) ? object.values.map((e: any) => globalThis.String(e)) : [],
+      isMismatch: isSet(object.isMismatch)
+        ? globalThis.Boolean(object.isMismatch)
+        : isSet(object.is_mismatch)
+        ? globalThis.Boolean(object.is_mismatch)
+        : false,
+    };
+  },
+
+  toJSON(message: Explanation): unknown {
+    const obj: any = {};
+    if (message.kind !== 0) {
+      obj.kind = explanationKindToJSON(message.kind);
+    }
+    if (message.holds !== false) {
+      obj.holds = message.holds;
+    }
+    if (message.parts?.length) {
+      obj.parts = message.parts.map((e) => Explanation.toJSON(e));
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.values?.length) {
+      obj.values = message.values;
+    }
+    if (message.isMismatch !== false) {
+      obj.isMismatch = message.isMismatch;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Explanation>): Explanation {
+    return Explanation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Explanation>): Explanation {
+    const message = createBaseExplanation();
+    message.kind = object.kind ?? 0;
+    message.holds = object.holds ?? false;
+    message.parts = object.parts?.map((e) => Explanation.fromPartial(e)) || [];
+    message.text = object.text ?? "";
+    message.values = object.values?.map((e) => e) || [];
+    message.isMismatch = object.isMismatch ?? false;
+    return message;
+  },
+};
+
+function createBaseTestRequest(): TestRequest {
+  return { tests: "", rules: "" };
+}
+
+export const TestRequest: MessageFns<TestRequest> = {
+  encode(message: TestRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tests !== "") {
+      writer.uint32(10).string(message.tests);
+    }
+    if (message.rules !== "") {
+      writer.uint32(18).string(message.rules);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tests = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rules = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestRequest {
+    return {
+      tests: isSet(object.tests) ? globalThis.String(object.tests) : "",
+      rules: isSet(object.rules) ? globalThis.String(object.rules) : "",
+    };
+  },
+
+  toJSON(message: TestRequest): unknown {
+    const obj: any = {};
+    if (message.tests !== "") {
+      obj.tests = message.tests;
+    }
+    if (message.rules !== "") {
+      obj.rules = message.rules;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestRequest>): TestRequest {
+    return TestRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestRequest>): TestRequest {
+    const message = createBaseTestRequest();
+    message.tests = object.tests ?? "";
+    message.rules = object.rules ?? "";
+    return message;
+  },
+};
+
+function createBaseTestResponse(): TestResponse {
+  return { results: [], passedCount: 0, failedCount: 0, diagnostics: [] };
+}
+
+export const TestResponse: MessageFns<TestResponse> = {
+  encode(message: TestResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.results) {
+      TestResult.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.passedCount !== 0) {
+      writer.uint32(16).uint32(message.passedCount);
+    }
+    if (message.failedCount !== 0) {
+      writer.uint32(24).uint32(message.failedCount);
+    }
+    for (const v of message.diagnostics) {
+      Diagnostic.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.results.push(TestResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.passedCount = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.failedCount = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.diagnostics.push(Diagnostic.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestResponse {
+    return {
+      results: globalThis.Array.isArray(object?.results) ? object.results.map((e: any) => TestResult.fromJSON(e)) : [],
+      passedCount: isSet(object.passedCount)
+        ? globalThis.Number(object.passedCount)
+        : isSet(object.passed_count)
+        ? globalThis.Number(object.passed_count)
+        : 0,
+      failedCount: isSet(object.failedCount)
+        ? globalThis.Number(object.failedCount)
+        : isSet(object.failed_count)
+        ? globalThis.Number(object.failed_count)
+        : 0,
+      diagnostics: globalThis.Array.isArray(object?.diagnostics)
+        ? object.diagnostics.map((e: any) => Diagnostic.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: TestResponse): unknown {
+    const obj: any = {};
+    if (message.results?.length) {
+      obj.results = message.results.map((e) => TestResult.toJSON(e));
+    }
+    if (message.passedCount !== 0) {
+      obj.passedCount = Math.round(message.passedCount);
+    }
+    if (message.failedCount !== 0) {
+      obj.failedCount = Math.round(message.failedCount);
+    }
+    if (message.diagnostics?.length) {
+      obj.diagnostics = message.diagnostics.map((e) => Diagnostic.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestResponse>): TestResponse {
+    return TestResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestResponse>): TestResponse {
+    const message = createBaseTestResponse();
+    message.results = object.results?.map((e) => TestResult.fromPartial(e)) || [];
+    message.passedCount = object.passedCount ?? 0;
+    message.failedCount = object.failedCount ?? 0;
+    message.diagnostics = object.diagnostics?.map((e) => Diagnostic.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTestResult(): TestResult {
+  return { test: "", name: "", passed: false, findings: [], message: "" };
+}
+
+export const TestResult: MessageFns<TestResult> = {
+  encode(message: TestResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.test !== "") {
+      writer.uint32(10).string(message.test);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.passed !== false) {
+      writer.uint32(24).bool(message.passed);
+    }
+    for (const v of message.findings) {
+      TestFinding.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.message !== "") {
+      writer.uint32(42).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.test = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.passed = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.findings.push(TestFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestResult {
+    return {
+      test: isSet(object.test) ? globalThis.String(object.test) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      passed: isSet(object.passed) ? globalThis.Boolean(object.passed) : false,
+      findings: globalThis.Array.isArray(object?.findings)
+        ? object.findings.map((e: any) => TestFinding.fromJSON(e))
+        : [],
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: TestResult): unknown {
+    const obj: any = {};
+    if (message.test !== "") {
+      obj.test = message.test;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.passed !== false) {
+      obj.passed = message.passed;
+    }
+    if (message.findings?.length) {
+      obj.findings = message.findings.map((e) => TestFinding.toJSON(e));
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestResult>): TestResult {
+    return TestResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestResult>): TestResult {
+    const message = createBaseTestResult();
+    message.test = object.test ?? "";
+    message.name = object.name ?? "";
+    message.passed = object.passed ?? false;
+    message.findings = object.findings?.map((e) => TestFinding.fromPartial(e)) || [];
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseTestFinding(): TestFinding {
+  return { rule: "", priority: 0, alert: false, message: "" };
+}
+
+export const TestFinding: MessageFns<TestFinding> = {
+  encode(message: TestFinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== "") {
+      writer.uint32(10).string(message.rule);
+    }
+    if (message.priority !== 0) {
+      writer.uint32(16).int32(message.priority);
+    }
+    if (message.alert !== false) {
+      writer.uint32(24).bool(message.alert);
+    }
+    if (message.message !== "") {
+      writer.uint32(34).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestFinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.alert = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestFinding {
+    return {
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      alert: isSet(object.alert) ? globalThis.Boolean(object.alert) : false,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: TestFinding): unknown {
+    const obj: any = {};
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.priority !== 0) {
+      obj.priority = priorityToJSON(message.priority);
+    }
+    if (message.alert !== false) {
+      obj.alert = message.alert;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestFinding>): TestFinding {
+    return TestFinding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestFinding>): TestFinding {
+    const message = createBaseTestFinding();
+    message.rule = object.rule ?? "";
+    message.priority = object.priority ?? 0;
+    message.alert = object.alert ?? false;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
 /**
  * Says of each event whether it is ignored, archived, or raises alerts.
  *
@@ -2370,6 +3326,37 @@ export const RuleServiceService = {
     responseSerialize: (value: CheckResponse): Buffer => Buffer.from(CheckResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CheckResponse => CheckResponse.decode(value),
   },
+  /**
+   * Says why a rule matches an event, or does not: each part of its condition, the values it sees, and what comes
+   * out. Counts nothing.
+   *
+   * Errors: INVALID_ARGUMENT if `event` is not one JSON object. NOT_FOUND if there is no such rule or it is left
+   * out; the message says which there are, or what is wrong. UNAVAILABLE before the first rule set is loaded.
+   */
+  explain: {
+    path: "/auditing.v1.RuleService/Explain" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ExplainRequest): Buffer => Buffer.from(ExplainRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExplainRequest => ExplainRequest.decode(value),
+    responseSerialize: (value: ExplainResponse): Buffer => Buffer.from(ExplainResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExplainResponse => ExplainResponse.decode(value),
+  },
+  /**
+   * Runs rule tests, which are data: events, and which rules must find them and which must not. Counts nothing and
+   * loads nothing.
+   *
+   * Errors: UNAVAILABLE if `rules` is empty before the first rule set is loaded.
+   */
+  test: {
+    path: "/auditing.v1.RuleService/Test" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestRequest): Buffer => Buffer.from(TestRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestRequest => TestRequest.decode(value),
+    responseSerialize: (value: TestResponse): Buffer => Buffer.from(TestResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestResponse => TestResponse.decode(value),
+  },
 } as const;
 
 export interface RuleServiceServer extends UntypedServiceImplementation {
@@ -2398,6 +3385,21 @@ export interface RuleServiceServer extends UntypedServiceImplementation {
   listRules: handleUnaryCall<ListRulesRequest, ListRulesResponse>;
   /** Checks the YAML of Rule resources without loading them. */
   check: handleUnaryCall<CheckRequest, CheckResponse>;
+  /**
+   * Says why a rule matches an event, or does not: each part of its condition, the values it sees, and what comes
+   * out. Counts nothing.
+   *
+   * Errors: INVALID_ARGUMENT if `event` is not one JSON object. NOT_FOUND if there is no such rule or it is left
+   * out; the message says which there are, or what is wrong. UNAVAILABLE before the first rule set is loaded.
+   */
+  explain: handleUnaryCall<ExplainRequest, ExplainResponse>;
+  /**
+   * Runs rule tests, which are data: events, and which rules must find them and which must not. Counts nothing and
+   * loads nothing.
+   *
+   * Errors: UNAVAILABLE if `rules` is empty before the first rule set is loaded.
+   */
+  test: handleUnaryCall<TestRequest, TestResponse>;
 }
 
 export interface RuleServiceClient extends Client {
@@ -2487,6 +3489,46 @@ export interface RuleServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CheckResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Says why a rule matches an event, or does not: each part of its condition, the values it sees, and what comes
+   * out. Counts nothing.
+   *
+   * Errors: INVALID_ARGUMENT if `event` is not one JSON object. NOT_FOUND if there is no such rule or it is left
+   * out; the message says which there are, or what is wrong. UNAVAILABLE before the first rule set is loaded.
+   */
+  explain(
+    request: ExplainRequest,
+    callback: (error: ServiceError | null, response: ExplainResponse) => void,
+  ): ClientUnaryCall;
+  explain(
+    request: ExplainRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ExplainResponse) => void,
+  ): ClientUnaryCall;
+  explain(
+    request: ExplainRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ExplainResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Runs rule tests, which are data: events, and which rules must find them and which must not. Counts nothing and
+   * loads nothing.
+   *
+   * Errors: UNAVAILABLE if `rules` is empty before the first rule set is loaded.
+   */
+  test(request: TestRequest, callback: (error: ServiceError | null, response: TestResponse) => void): ClientUnaryCall;
+  test(
+    request: TestRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestResponse) => void,
+  ): ClientUnaryCall;
+  test(
+    request: TestRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestResponse) => void,
   ): ClientUnaryCall;
 }
 
