@@ -9,7 +9,7 @@ const HERE = join(__dirname, '..');
 export const SAMPLES_FOLDER = join(HERE, 'samples');
 
 /** The large corpus beside the checkout where it is there, else the samples that the repository ships. */
-export const CORPUS_FOLDER = existsSync(join(HERE, '../shared/corpus'))
+const CORPUS_FOLDER = existsSync(join(HERE, '../shared/corpus'))
   ? join(HERE, '../shared/corpus')
   : SAMPLES_FOLDER;
 
@@ -21,7 +21,7 @@ export interface RecordedBody {
 }
 
 /** One event of it. */
-export interface RecordedEvent {
+interface RecordedEvent {
   /** Its own bytes. */
   readonly bytes: Buffer;
   /** SHA-256 of them, in hexadecimal. */

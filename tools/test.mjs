@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const scratch = mkdtempSync(join(tmpdir(), 'auditing-tests-'));
 const results = join(scratch, 'results.json');
@@ -12,7 +13,8 @@ const jest = spawnSync(
   [
     'node_modules/jest/bin/jest.js',
     '--reporters=default',
-    '--reporters=./tools/test-report.cjs',
+    // Absolute: each project would look for a relative one below its own folder.
+    `--reporters=${fileURLToPath(new URL('test-report.cjs', import.meta.url))}`,
     '--json',
     `--outputFile=${results}`,
     '--maxWorkers=2',
