@@ -45,8 +45,9 @@ export function suggestField(name: string): EventField | undefined {
   return nearest;
 }
 
-/** How many characters must be added, removed or replaced to turn one text into the other. */
+/** How many characters must be added, removed, replaced or swapped with their neighbour to turn one text into the other. */
 function editDistance(from: string, to: string): number {
+  let beforePrevious: number[] = [];
   let previous = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let row = 0; row < from.length; row++) {
     const current = [row + 1];
@@ -54,8 +55,11 @@ function editDistance(from: string, to: string): number {
       const replaced = (previous[column] ?? 0) + (from[row] === to[column] ? 0 : 1);
       const removed = (previous[column + 1] ?? 0) + 1;
       const added = (current[column] ?? 0) + 1;
-      current.push(Math.min(replaced, removed, added));
+      const isSwapped = from[row] === to[column - 1] && from[row - 1] === to[column];
+      const swapped = row > 0 && column > 0 && isSwapped ? beforePrevious[column - 1] : undefined;
+      current.push(Math.min(replaced, removed, added, (swapped ?? Infinity) + 1));
     }
+    beforePrevious = previous;
     previous = current;
   }
   return previous.at(-1) ?? 0;

@@ -64,8 +64,7 @@ export function checkTest(test: Test): Problem[] {
 
 /** What is wrong with the field itself. */
 function checkField(test: Test, { root, steps }: ResolvedPath): string | undefined {
-  const name = printPath(test.path);
-  if ('other' in root) return `no event has a field \`${name}\`${didYouMean(name)}`;
+  if ('other' in root) return unknownField(test);
   const { field } = root;
   const [first] = steps;
   if (OPEN_FIELDS.has(field)) return undefined;
@@ -73,14 +72,20 @@ function checkField(test: Test, { root, steps }: ResolvedPath): string | undefin
     if (first === undefined) {
       if (test.kind === 'exists') return undefined;
       const below = EVENT_FIELDS.find((known) => known.startsWith(`${field}.`)) ?? field;
-      return `\`${name}\` is an object, which has no value of its own: name a field below it, such as ${below}`;
+      return `\`${printPath(test.path)}\` is an object, which has no value of its own: name a field below it, such as ${below}`;
     }
     const key = 'key' in first ? `${field}.${first.key}` : '';
-    return RARE_KEYS.has(key) ? undefined : `no event has a field \`${name}\`${didYouMean(name)}`;
+    return RARE_KEYS.has(key) ? undefined : unknownField(test);
   }
   if (first === undefined) return undefined;
+  const name = printPath(test.path);
   if ('key' in first) return `\`${field}\` has no fields below it${didYouMean(name)}`;
   return LISTS.has(field) ? undefined : `\`${field}\` is no list, so \`${name}\` is never there`;
+}
+
+function unknownField({ path }: Test): string {
+  const name = printPath(path);
+  return `no event has a field \`${name}\`${didYouMean(name)}`;
 }
 
 /** What is wrong with what the field is compared with. */

@@ -15,9 +15,20 @@ export interface ResolvedPath {
   readonly endsInIndex: boolean;
 }
 
+/** What was resolved: checking, planning and projecting a rule each ask for the same paths. */
+const resolvedPaths = new WeakMap<readonly Segment[], ResolvedPath>();
+
 /** Finds where a path starts. References must have been expanded. */
-export function resolvePath(path: Path): ResolvedPath {
-  const segments: readonly Segment[] = path.segments;
+export function resolvePath({ segments }: Path): ResolvedPath {
+  let resolved = resolvedPaths.get(segments);
+  if (resolved === undefined) {
+    resolved = resolve(segments);
+    resolvedPaths.set(segments, resolved);
+  }
+  return resolved;
+}
+
+function resolve(segments: readonly Segment[]): ResolvedPath {
   const indexed = segments.findIndex(({ indexes }) => indexes.length > 0);
   const last = indexed === -1 ? segments.length - 1 : indexed;
   const resolved = resolveField(segments.slice(0, last + 1).map(({ key }) => key));
