@@ -246,7 +246,7 @@ describe('events that a service refuses for good', () => {
     await gateway.start();
     await gateway.post(...['a', 'bad', 'c'].map((id) => event(id, { verb: 'create' })));
     await eventually('two are raised', () => gateway.alert.raised.length === 2);
-    expect(gateway.archive.stored).toHaveLength(3);
+    await eventually('all are stored', stored(3));
     await eventually('it is buried', () => gateway.letters.length === 1);
   });
 

@@ -175,6 +175,8 @@ describe('calls over a stream', () => {
       getRuleSet: unused,
       listRules: unused,
       check: unused,
+      explain: unused,
+      test: unused,
     };
     const api = { ...unaryApi, ...streaming() } as RuleApi;
     const target = await serveGrpc(pair.runtime, {
