@@ -30,7 +30,7 @@ beforeAll(async () => {
       AUDITING_ADMIN_PORT: '0',
       AUDITING_GRPC_LISTEN: '127.0.0.1:0',
     },
-    createLog('examples', 'silent'),
+    createLog('examples', { level: 'silent' }),
   );
   address = system.addresses['archive'] ?? '';
   const body = gunzipSync(readFileSync(join(ROOT, 'samples/typical-0007.json.gz')));

@@ -147,7 +147,13 @@ export class RuleSetKeeper {
         ruleCount: compiled.ruleNames.length,
         diagnostics: ruleSets
           .diagnostics()
-          .map(({ resource, path, line, message }) => ({ resource, path, line, message })),
+          .map(({ resource, path, line, column, message, excerpt }) => ({
+            resource,
+            path,
+            ...(line > 0 && { line, column }),
+            message,
+            excerpt,
+          })),
       },
       'rule set in force',
     );

@@ -19,7 +19,7 @@ export async function run<Config>(service: Service<Config>): Promise<void> {
     started = await start(service, process.env);
   } catch (error) {
     if (error instanceof ConfigError) process.stderr.write(`${service.name}: ${error.message}\n`);
-    else createLog(service.name, 'fatal').fatal({ err: error }, 'start failed');
+    else createLog(service.name, { level: 'fatal' }).fatal({ err: error }, 'start failed');
     process.exit(1);
   }
   let signalCount = 0;

@@ -1,7 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import type { Service } from './service';
 import { integer, text } from './setting-parsers';
-import { start, type Started } from './start';
+import { runtimeSettings, start, type Started } from './start';
+import { hasSettingsTable } from './testing/readme';
 
 const ENV = { AUDITING_ADMIN_PORT: '0', AUDITING_NAME: 'x' };
 const silent = pino({ level: 'silent' });
@@ -9,6 +12,11 @@ const opened: Started[] = [];
 
 afterEach(async () => {
   for (const one of opened.splice(0)) await one.stop();
+});
+
+test('the README has the table of the settings of every app', () => {
+  const readme = readFileSync(join(__dirname, 'README.md'), 'utf8');
+  expect(hasSettingsTable(readme, runtimeSettings(9090))).toBe(true);
 });
 
 interface Config {

@@ -4,7 +4,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { Logger } from 'pino';
 import { adminServer } from './admin-server';
 import { closers } from './closers';
-import { createLog, LOG_LEVELS } from './log';
+import { createLog, LOG_FORMATS, LOG_LEVELS } from './log';
 import type { Service } from './service';
 import {
   readSettings,
@@ -35,7 +35,14 @@ export function runtimeSettings(adminPort: number): RuntimeSettings {
       variable: 'AUDITING_LOG_LEVEL',
       parser: choice(...LOG_LEVELS),
       fallback: 'info',
-      description: 'Least severe lines that are logged, as JSON on stderr.',
+      description: 'Least severe lines that are logged, on stderr.',
+    },
+    logFormat: {
+      variable: 'AUDITING_LOG_FORMAT',
+      parser: choice(...LOG_FORMATS),
+      fallback: 'auto',
+      description:
+        '`json` for machines, `text` for people; `auto` is text on a terminal, else JSON.',
     },
     drainDelayMs: {
       variable: 'AUDITING_DRAIN_DELAY',
@@ -51,6 +58,7 @@ interface RuntimeSettings {
   readonly adminListen: Setting<string>;
   readonly adminPort: Setting<number>;
   readonly logLevel: Setting<(typeof LOG_LEVELS)[number]>;
+  readonly logFormat: Setting<(typeof LOG_FORMATS)[number]>;
   readonly drainDelayMs: Setting<number>;
 }
 
@@ -82,7 +90,9 @@ export async function start<Config>(
   const settings = { runtime: runtimeSettings(service.adminPort), app: service.settings };
   // Both in one go, so that all bad variables are named at once.
   const config = readSettings(settings as Settings<AllConfig<Config>>, env);
-  const logger = log ?? createLog(service.name, config.runtime.logLevel);
+  const logger =
+    log ??
+    createLog(service.name, { level: config.runtime.logLevel, format: config.runtime.logFormat });
   for (const warning of unknownVariables(env)) logger.warn({ warning }, 'unknown setting');
   return setUp(service, config, logger);
 }
