@@ -72,7 +72,7 @@ test('what is appended over gRPC is found over gRPC, after a restart too', async
   expect(answer.events.map(({ raw }) => raw.toString())).toEqual([String(events[0])]);
   const event = await client.api.get({ key: eventKey(events[1]!) }, never);
   expect(event).toMatchObject({ auditId: 'b', raw: events[1] });
-  const query = { start: undefined, end: undefined, conditions: [], text: '' };
+  const query = { start: undefined, end: undefined, conditions: [], text: '', scope: undefined };
   expect(await client.api.statistics({ query }, never)).toEqual({
     eventCount: 2n,
     requestCount: 2n,

@@ -36,7 +36,13 @@ const KNOWN_MATCHES: ReadonlySet<Match> = new Set([
   Match.PREFIX,
 ]);
 
-const EVERYTHING: Query = { start: undefined, end: undefined, conditions: [], text: '' };
+const EVERYTHING: Query = {
+  start: undefined,
+  end: undefined,
+  conditions: [],
+  text: '',
+  scope: undefined,
+};
 
 /**
  * The query, checked; the one that fits everything if there is none.

@@ -16,6 +16,8 @@ import type { AuditEvent } from '@auditing/proto/event';
  * Where the archive keeps events. The service in front of it (archive-service.ts) has checked every request: an
  * engine sees only well-formed batches, and limits that are set and within bounds.
  *
+ * Every query carries what its caller may see (`Query.scope`): an engine gives, counts and tails nothing outside of it.
+ *
  * Errors are RpcError with the codes of archive.proto.
  */
 export interface Engine {

@@ -74,6 +74,7 @@ export function readKapisQuery(parameters: Parameters, cluster?: string): KapisQ
       end: timeOf(parameters, 'end_time'),
       conditions,
       text: '',
+      scope: undefined,
     },
     from: numberOf(parameters, 'from', { fallback: 0, max: 1_000_000, wanted: MAX_FROM }),
     size: numberOf(parameters, 'size', { fallback: DEFAULT_SIZE, max: 10_000, wanted: MAX_SIZE }),

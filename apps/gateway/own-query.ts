@@ -60,6 +60,7 @@ export function readQuery(parameters: URLSearchParams, besides: readonly string[
     end: time('end'),
     conditions: [...conditions.values()],
     text: parameters.get('text') ?? '',
+    scope: undefined,
   };
 }
 

@@ -22,7 +22,13 @@ const BUCKETS_MAX = 10_000;
 /** Distinct values a facet counts at most: one client must not take all memory. About 100 bytes each. */
 export const FACET_VALUES_MAX = 500_000;
 
-const EVERYTHING: Query = { start: undefined, end: undefined, conditions: [], text: '' };
+const EVERYTHING: Query = {
+  start: undefined,
+  end: undefined,
+  conditions: [],
+  text: '',
+  scope: undefined,
+};
 
 /** Counts events and distinct audit ids. */
 export async function statistics(query: Query, searched: Searched): Promise<StatisticsResponse> {

@@ -37,6 +37,7 @@ test('an event without the field fits where empty text does', () => {
     start: undefined,
     end: undefined,
     text: '',
+    scope: undefined,
     conditions: [condition, groups],
   }).conditions;
   expect(namespace?.fits('')).toBe(true);

@@ -1,5 +1,5 @@
 import { microsFromTimestamp } from '@auditing/audit-event/timestamp';
-import { Match, type Condition, type Query } from '@auditing/proto/archive';
+import { Match, type Condition, type Query, type ScopeEntry } from '@auditing/proto/archive';
 import type { Field } from '@auditing/proto/event';
 
 import { LIST_FIELDS } from '../indexed-fields';
@@ -12,6 +12,14 @@ export interface CompiledQuery {
   readonly conditions: readonly CompiledCondition[];
   /** Bytes that must occur in the event; empty: any. */
   readonly text: Buffer;
+  /** What the caller may see; undefined: everything. */
+  readonly scope: CompiledScope | undefined;
+}
+
+/** From which time on, in microseconds since 1970, events of a namespace or of a workspace may be seen. */
+export interface CompiledScope {
+  readonly namespaces: ReadonlyMap<string, number>;
+  readonly workspaces: ReadonlyMap<string, number>;
 }
 
 /** A condition, ready to be put to values of its field. */
@@ -28,7 +36,20 @@ export function compileQuery(query: Query): CompiledQuery {
     endUs: query.end === undefined ? Infinity : microsFromTimestamp(query.end),
     conditions: query.conditions.filter(({ values }) => values.length > 0).map(compileCondition),
     text: Buffer.from(query.text),
+    scope: query.scope && {
+      namespaces: sinceByName(query.scope.namespaces),
+      workspaces: sinceByName(query.scope.workspaces),
+    },
   };
+}
+
+function sinceByName(entries: readonly ScopeEntry[]): ReadonlyMap<string, number> {
+  return new Map(
+    entries.map(({ name, since }) => [
+      name,
+      since === undefined ? -Infinity : microsFromTimestamp(since),
+    ]),
+  );
 }
 
 function compileCondition({ field, match, values, negate }: Condition): CompiledCondition {

@@ -126,7 +126,7 @@ test('a query that takes too long is ended, and one that is given up', async () 
   await expect(found(engine, {})).rejects.toThrow(/longer than/);
   await expect(
     engine.statistics(
-      { start: undefined, end: undefined, conditions: [], text: '' },
+      { start: undefined, end: undefined, conditions: [], text: '', scope: undefined },
       AbortSignal.abort(),
     ),
   ).rejects.toThrow();
@@ -139,6 +139,7 @@ test('listeners get what is stored from now on, with their filters', async () =>
     start: undefined,
     end: undefined,
     text: '',
+    scope: undefined,
     conditions: [{ field: Field.USER, match: Match.EXACT, values: ['alice'], negate: false }],
   };
   const got: string[] = [];

@@ -60,6 +60,12 @@ const query = fc.record({
   ),
   conditions: fc.array(condition, { maxLength: 2 }),
   text: fc.constantFrom('', '', '', 'needle', 'no such text'),
+  scope: fc.option(
+    fc.array(fc.record({ name: word, sinceUs: fc.nat({ max: 6 }).map((second) => second * 1e6) }), {
+      maxLength: 3,
+    }),
+    { nil: undefined },
+  ),
 });
 type ModelQuery = typeof query extends fc.Arbitrary<infer T> ? T : never;
 
@@ -71,8 +77,10 @@ function contains(pattern: string, value: string): boolean {
   return new RegExp(source, 'su').test(value);
 }
 
-function fits(event: EventSketch, { startUs, endUs, conditions, text }: ModelQuery): boolean {
+function fits(event: EventSketch, query: ModelQuery): boolean {
+  const { startUs, endUs, conditions, text, scope } = query;
   const atUs = event.atUs ?? 0;
+  if (scope && !inScope(event, scope)) return false;
   if (startUs !== undefined && atUs < startUs) return false;
   if (endUs !== undefined && atUs > endUs) return false;
   if (!eventBytes(event).includes(text)) return false;
@@ -90,12 +98,25 @@ function fits(event: EventSketch, { startUs, endUs, conditions, text }: ModelQue
   });
 }
 
-function protoQuery({ startUs, endUs, conditions, text }: ModelQuery) {
+/** The last entry of a name counts, and no entry speaks of events without a namespace. */
+function inScope({ namespace = '', atUs = 0 }: EventSketch, scope: ModelQuery['scope']): boolean {
+  const entry = scope?.findLast(({ name }) => name === namespace);
+  return namespace !== '' && entry !== undefined && atUs >= entry.sinceUs;
+}
+
+function protoQuery({ startUs, endUs, conditions, text, scope }: ModelQuery) {
   return {
     start: startUs === undefined ? undefined : timestampFromMicros(DAY_ONE_US + startUs),
     end: endUs === undefined ? undefined : timestampFromMicros(DAY_ONE_US + endUs),
     conditions,
     text,
+    scope: scope && {
+      namespaces: scope.map(({ name, sinceUs }) => ({
+        name,
+        since: timestampFromMicros(DAY_ONE_US + sinceUs),
+      })),
+      workspaces: [],
+    },
   };
 }
 

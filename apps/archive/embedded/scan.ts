@@ -1,5 +1,7 @@
 import type { CodedColumn } from './column';
-import type { CompiledCondition, CompiledQuery } from './condition';
+import { Field } from '@auditing/proto/event';
+
+import type { CompiledCondition, CompiledQuery, CompiledScope } from './condition';
 import type { Pace } from './pace';
 import type { RecordReader, StoredRecord } from './record-reader';
 import { recordOf, type IndexedSegment, type RecordRows } from './segment-index';
@@ -40,6 +42,7 @@ export async function* scanSegment(
       async (condition) => new CodeTest(await segment.column(condition.field), condition),
     ),
   );
+  const scope = query.scope && (await scopeTest(segment, query.scope, times));
   const chunkCount = Math.ceil((rowCount - fromRow) / CHUNK_ROWS);
   for (let chunk = 0; chunk < chunkCount; chunk += 1) {
     await pace.breathe();
@@ -47,6 +50,8 @@ export async function* scanSegment(
     const end = Math.min(rowCount, begin + CHUNK_ROWS);
     let rows = rowsInTime(times, { begin, end, query, wanted: scan.wanted });
     for (const test of tests) rows = test.filter(rows);
+    // Before the text: what a caller may not see must not be told by the time a search takes.
+    if (scope) rows = rows.filter(scope);
     if (query.text.length > 0) rows = await withText(segment, rows, scan);
     if (rows.length > 0) yield scan.backwards ? rows.reverse() : rows;
   }
@@ -99,6 +104,30 @@ class CodeTest {
     this.#known[code] = fits ? FITS : FAILS;
     return fits;
   }
+}
+
+/** Tells whether a row is in the scope. Each namespace and workspace is looked up once. */
+async function scopeTest(
+  segment: IndexedSegment,
+  { namespaces, workspaces }: CompiledScope,
+  times: Float64Array,
+): Promise<(row: number) => boolean> {
+  const byNamespace = sinceByCode(await segment.column(Field.NAMESPACE), namespaces);
+  const byWorkspace = sinceByCode(await segment.column(Field.WORKSPACE), workspaces);
+  return (row) => {
+    const timeUs = times[row] ?? 0;
+    return timeUs >= byNamespace(row) || timeUs >= byWorkspace(row);
+  };
+}
+
+/** From which time on the event of a row may be seen for the value of this column. */
+function sinceByCode(
+  { codes, values }: CodedColumn,
+  since: ReadonlyMap<string, number>,
+): (row: number) => number {
+  const times = Float64Array.from(values, (value) => since.get(value) ?? Infinity);
+  // Code 0 stands for an event without a value, which is in no scope.
+  return (row) => times[(codes[row] ?? 0) - 1] ?? Infinity;
 }
 
 /** Leaves the rows whose events hold the text. Rows of a record lie together, so that each record is read once. */

@@ -46,7 +46,13 @@ async function collect(
   { segments, reader, pace }: Searched,
 ): Promise<bigint> {
   const query = compileQuery(
-    request.query ?? { start: undefined, end: undefined, conditions: [], text: '' },
+    request.query ?? {
+      start: undefined,
+      end: undefined,
+      conditions: [],
+      text: '',
+      scope: undefined,
+    },
   );
   let total = 0;
   for (const segment of promising(segments, top.newestFirst)) {

@@ -1,4 +1,4 @@
-import type { TailRequest } from '@auditing/proto/archive';
+import { Query, type TailRequest } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
 import { cancelled } from '@auditing/service/wait';
 
@@ -27,8 +27,9 @@ export async function* tail(
   signal: AbortSignal,
 ): AsyncIterable<AuditEvent> {
   const { segments, reader, stored } = tailed;
-  const { conditions = [], text = '' } = request.query ?? {};
-  const query = compileQuery({ start: undefined, end: undefined, conditions, text });
+  const query = compileQuery(
+    Query.fromPartial({ ...request.query, start: undefined, end: undefined }),
+  );
   const pace = new Pace(Infinity, signal);
   let seen = { segmentStart: segments.current.start, rowCount: segments.current.rowCount };
   for (;;) {

@@ -196,6 +196,30 @@ export interface Query {
   conditions: Condition[];
   /** Bytes that must occur in the archived event, case-sensitive; empty: any. */
   text: string;
+  /**
+   * What the caller may see; absent: everything. Whoever checked the caller sets it; events outside of it are as if
+   * they were not stored.
+   */
+  scope: Scope | undefined;
+}
+
+/** Events that a caller may see: those of any of these namespaces or workspaces. Empty: none. */
+export interface Scope {
+  /** By ObjectRef.Namespace. */
+  namespaces: ScopeEntry[];
+  /** By Workspace, events inside of its namespaces included. */
+  workspaces: ScopeEntry[];
+}
+
+/** One namespace or workspace. */
+export interface ScopeEntry {
+  /** Its name: the whole value, case-sensitive, not empty. */
+  name: string;
+  /**
+   * Only events at or after this: when it was created, so that what had the name before stays hidden. Absent: from the
+   * beginning.
+   */
+  since: Timestamp | undefined;
 }
 
 /** A search. */
@@ -788,7 +812,7 @@ export const Condition: MessageFns<Condition> = {
 };
 
 function createBaseQuery(): Query {
-  return { start: undefined, end: undefined, conditions: [], text: "" };
+  return { start: undefined, end: undefined, conditions: [], text: "", scope: undefined };
 }
 
 export const Query: MessageFns<Query> = {
@@ -804,6 +828,9 @@ export const Query: MessageFns<Query> = {
     }
     if (message.text !== "") {
       writer.uint32(34).string(message.text);
+    }
+    if (message.scope !== undefined) {
+      Scope.encode(message.scope, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -853,6 +880,14 @@ export const Query: MessageFns<Query> = {
             message.text = reader.string();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.scope = Scope.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -873,6 +908,7 @@ export const Query: MessageFns<Query> = {
         ? object.conditions.map((e: any) => Condition.fromJSON(e))
         : [],
       text: isSet(object.text) ? globalThis.String(object.text) : "",
+      scope: isSet(object.scope) ? Scope.fromJSON(object.scope) : undefined,
     };
   },
 
@@ -890,6 +926,9 @@ export const Query: MessageFns<Query> = {
     if (message.text !== "") {
       obj.text = message.text;
     }
+    if (message.scope !== undefined) {
+      obj.scope = Scope.toJSON(message.scope);
+    }
     return obj;
   },
 
@@ -904,6 +943,183 @@ export const Query: MessageFns<Query> = {
     message.end = (object.end !== undefined && object.end !== null) ? Timestamp.fromPartial(object.end) : undefined;
     message.conditions = object.conditions?.map((e) => Condition.fromPartial(e)) || [];
     message.text = object.text ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
+    return message;
+  },
+};
+
+function createBaseScope(): Scope {
+  return { namespaces: [], workspaces: [] };
+}
+
+export const Scope: MessageFns<Scope> = {
+  encode(message: Scope, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.namespaces) {
+      ScopeEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.workspaces) {
+      ScopeEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Scope {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScope();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespaces.push(ScopeEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.workspaces.push(ScopeEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Scope {
+    return {
+      namespaces: globalThis.Array.isArray(object?.namespaces)
+        ? object.namespaces.map((e: any) => ScopeEntry.fromJSON(e))
+        : [],
+      workspaces: globalThis.Array.isArray(object?.workspaces)
+        ? object.workspaces.map((e: any) => ScopeEntry.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Scope): unknown {
+    const obj: any = {};
+    if (message.namespaces?.length) {
+      obj.namespaces = message.namespaces.map((e) => ScopeEntry.toJSON(e));
+    }
+    if (message.workspaces?.length) {
+      obj.workspaces = message.workspaces.map((e) => ScopeEntry.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Scope>): Scope {
+    return Scope.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Scope>): Scope {
+    const message = createBaseScope();
+    message.namespaces = object.namespaces?.map((e) => ScopeEntry.fromPartial(e)) || [];
+    message.workspaces = object.workspaces?.map((e) => ScopeEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseScopeEntry(): ScopeEntry {
+  return { name: "", since: undefined };
+}
+
+export const ScopeEntry: MessageFns<ScopeEntry> = {
+  encode(message: ScopeEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ScopeEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScopeEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ScopeEntry {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      since: isSet(object.since) ? fromJsonTimestamp(object.since) : undefined,
+    };
+  },
+
+  toJSON(message: ScopeEntry): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.since !== undefined) {
+      obj.since = fromTimestamp(message.since).toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ScopeEntry>): ScopeEntry {
+    return ScopeEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ScopeEntry>): ScopeEntry {
+    const message = createBaseScopeEntry();
+    message.name = object.name ?? "";
+    message.since = (object.since !== undefined && object.since !== null)
+      ? Timestamp.fromPartial(object.since)
+      : undefined;
     return message;
   },
 };
