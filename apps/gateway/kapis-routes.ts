@@ -1,10 +1,10 @@
 import { jsonText } from '@auditing/audit-event/json-text';
+import { kubesphereDocument } from '@auditing/audit-event/kubesphere-document';
 import type { ArchiveServiceService } from '@auditing/proto/archive';
 import type { Api } from '@auditing/service/rpc';
 import type { ApiAnswer, ApiHandler, ApiRoutes } from './api-handler';
 import { archiveSeconds, foldBuckets } from './interval';
 import { readKapisQuery, type KapisQuery } from './kapis-query';
-import { kubesphereDocument } from './kubesphere-document';
 import { searchAnswer } from './streamed-json';
 
 /** What KubeSphere's console asks. */

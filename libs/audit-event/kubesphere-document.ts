@@ -1,13 +1,9 @@
-import {
-  decodeEvent,
-  type BodyField,
-  type DecodedEvent,
-} from '@auditing/audit-event/decoded-event';
-import type { EventField, JsonValue } from '@auditing/audit-event/event-fields';
-import { isJsonObject } from '@auditing/audit-event/field-keys';
-import { jsonText } from '@auditing/audit-event/json-text';
-import { keyText, looseMembers, skipSpace } from '@auditing/audit-event/json-bytes';
 import type { AuditEvent } from '@auditing/proto/event';
+import { decodeEvent, type BodyField, type DecodedEvent } from './decoded-event';
+import type { EventField, JsonValue } from './event-fields';
+import { isJsonObject } from './field-keys';
+import { keyText, looseMembers, skipSpace } from './json-bytes';
+import { jsonText } from './json-text';
 
 /** An event as KubeSphere's console reads it. */
 export type KubesphereDocument = Readonly<Record<string, JsonValue>>;
@@ -23,38 +19,53 @@ const OBJECT_REF = [
   'Subresource',
 ] as const;
 
+/** What a document says of an event that is not in its bytes. */
+interface DocumentExtras {
+  /** Message of the first alerting rule that matched; empty without one. */
+  readonly message: string;
+  /** Workspace, sent or filled in. */
+  readonly workspace: string;
+}
+
 /**
  * The document that KubeSphere's own archive holds of an event: Go-cased whoever sent it, lists joined by commas,
  * bodies as JSON text. Beside that, what the original loses: the impersonated user, the user agent, annotations, and
  * bodies of any size.
  *
- * @param event - with its raw bytes
+ * @param event - with its raw bytes; of bytes that are no event there is a document without values
  */
 export function kubesphereDocument(event: AuditEvent): KubesphereDocument {
-  const decoded = decodeIfEvent(event);
-  const value = (field: EventField): JsonValue => decoded?.get(field) ?? null;
+  return documentOf(decodeIfEvent(event), event);
+}
+
+/** The same of an event that is decoded already. */
+function documentOf(
+  event: DecodedEvent | undefined,
+  { message, workspace }: DocumentExtras,
+): KubesphereDocument {
+  const value = (field: EventField): JsonValue => event?.get(field) ?? null;
   const text = (field: EventField): string => asText(value(field));
   return {
     AuditID: text('AuditID'),
     Annotations: writable(value('Annotations')),
     Cluster: text('Cluster'),
     Devops: text('Devops'),
-    ImpersonatedUser: decoded ? userOf(decoded, 'ImpersonatedUser') : null,
+    ImpersonatedUser: event ? userOf(event, 'ImpersonatedUser') : null,
     Level: text('Level'),
-    Message: event.message,
-    ObjectRef: decoded ? objectRefOf(decoded) : null,
-    RequestObject: bodyText(event.raw, 'RequestObject'),
+    Message: message,
+    ObjectRef: event ? objectRefOf(event) : null,
+    RequestObject: event ? bodyText(event.bytes, 'RequestObject') : '',
     RequestReceivedTimestamp: text('RequestReceivedTimestamp') || null,
     RequestURI: text('RequestURI'),
-    ResponseObject: bodyText(event.raw, 'ResponseObject'),
+    ResponseObject: event ? bodyText(event.bytes, 'ResponseObject') : '',
     ResponseStatus: statusOf(writable(value('ResponseStatus'))),
     SourceIPs: joined(value('SourceIPs')),
     Stage: text('Stage'),
     StageTimestamp: text('StageTimestamp') || null,
-    User: decoded ? userOf(decoded, 'User') : null,
+    User: event ? userOf(event, 'User') : null,
     UserAgent: text('UserAgent'),
     Verb: text('Verb'),
-    Workspace: event.workspace,
+    Workspace: workspace,
   };
 }
 

@@ -1,7 +1,7 @@
-import { eventKey } from '@auditing/audit-event/event-key';
-import { typedEvent } from '@auditing/audit-event/typed-event';
 import { Source } from '@auditing/proto/event';
+import { eventKey } from './event-key';
 import { kubesphereDocument } from './kubesphere-document';
+import { typedEvent } from './typed-event';
 
 const documentOf = (text: string | Buffer, extras = {}) => {
   const bytes = Buffer.from(text);
