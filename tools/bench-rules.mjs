@@ -2,10 +2,13 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { cpuOf, shown, spread } from './bench-figures.mjs';
 
 const RULE_COUNTS = [20, 100, 500, 1000, 2000];
+const QUICK_RULE_COUNTS = [20, 100];
 /** Above the size of a batch, so that no rule set lives off the last few values alone. */
 const MAX_EVENTS = 12_000;
+const QUICK_EVENTS = 2_000;
 const MODULES = {
   buildRuleSet: '@auditing/rule-engine/rule-set',
   compileRegularExpression: '@auditing/rule-engine/regular-expression',
@@ -17,27 +20,29 @@ const MODULES = {
   ColumnTable: '@auditing/audit-event/columns',
 };
 
-export async function benchRules({ root, quick, load, print }) {
+export async function benchRules({ root, quick, figures, load, print }) {
   const engine = await load(MODULES);
   const rounds = quick ? 3 : 11;
-  const events = corpus(engine, root);
+  const events = corpus(engine, root, quick ? QUICK_EVENTS : MAX_EVENTS);
   const vocabulary = vocabularyOf(engine, events);
   const groups = [
     ['Metadata', events.filter(({ isMetadata }) => isMetadata)],
-    ['all levels', events],
+    ...(quick ? [] : [['all levels', events]]),
   ].filter(([, some]) => some.length > 0);
 
   const first = compile(engine, ruleSetOf(500, vocabulary));
-  const decided = [];
   for (const [group, some] of groups) {
     print(
       `\n${group}: ${some.length} events, median of ${rounds} rounds (lowest to highest), CPU time`,
     );
     print('rules   us/event  of JSON.parse       in columns         JSON.parse us   matches/event');
-    for (const count of RULE_COUNTS) {
+    for (const count of quick ? QUICK_RULE_COUNTS : RULE_COUNTS) {
       const ruleSet = engine.buildRuleSet(ruleSetOf(count, vocabulary));
-      const figure = { group, rules: count, ...measureRules(engine, ruleSet, { some, rounds }) };
-      decided.push(figure);
+      const figure = measureRules(engine, ruleSet, { some, rounds });
+      const name = `rules_${count}${group === 'Metadata' ? '' : '_all_levels'}`;
+      figures.set(`${name}_us`, figure.us);
+      figures.add(`${name}_ratio`, figure.ratio);
+      figures.add(`${name}_in_columns_ratio`, figure.columnsRatio);
       print(
         [
           String(count).padStart(5),
@@ -54,12 +59,26 @@ export async function benchRules({ root, quick, load, print }) {
   const warm = spread(
     Array.from({ length: rounds }, () => compile(engine, ruleSetOf(500, vocabulary))),
   );
+  figures.set('rules_500_first_compile_ms', first);
+  figures.add('rules_500_compile_ms', warm);
   print(`\ncompiling 500 rules: first ${first.toFixed(0)} ms, then ${shown(warm)} ms`);
   const patterns = measurePatterns(engine, { events, rounds });
   print('\na regular expression on the user agents of all events, us an event');
   for (const { engine: name, ...figure } of patterns)
     print(`${name.padEnd(20)} ${shown(figure.us)}`);
-  return { decided, compileMs: { first, warm }, patterns };
+}
+
+/** A Rule resource with so many rules as people write them, all of which look at events like those of the corpus. */
+export async function ruleResourceOf({ root, load }, count) {
+  const engine = await load(MODULES);
+  const vocabulary = vocabularyOf(engine, corpus(engine, root, QUICK_EVENTS));
+  const [resource] = ruleSetOf(count, vocabulary).rules;
+  return {
+    apiVersion: 'auditing.kubesphere.io/v1alpha1',
+    kind: 'Rule',
+    ...resource,
+    metadata: { ...resource.metadata, namespace: 'kubesphere-logging-system' },
+  };
 }
 
 /** Evaluates fresh events in each round, turn about with JSON.parse, so that both see the same machine. */
@@ -127,33 +146,16 @@ function measurePatterns({ compileRegularExpression, compileValueTest }, { event
   });
 }
 
-/** CPU time of this process in milliseconds: what others do on the machine does not count. */
-function cpuOf(work) {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
-}
-
-function spread(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1], lowest: sorted[0], highest: sorted.at(-1) };
-}
-
-function shown({ median, lowest, highest }) {
-  return `${median.toFixed(2)} (${lowest.toFixed(2)} to ${highest.toFixed(2)})`;
-}
-
 /** Events of the corpus beside the checkout where it is there, else of the samples; evenly chosen if there are many. */
-function corpus({ splitBody, decodeEvent }, root) {
+function corpus({ splitBody, decodeEvent }, root, maxEvents) {
   const large = join(root, '../shared/corpus');
   const folder = existsSync(large) ? large : join(root, 'samples');
   const events = readdirSync(folder, { recursive: true })
     .filter((name) => name.endsWith('.json.gz'))
     .sort()
     .flatMap((name) => eventsOf(splitBody, gunzipSync(readFileSync(join(folder, name)))));
-  const step = Math.max(1, events.length / MAX_EVENTS);
-  const count = Math.min(events.length, MAX_EVENTS);
+  const step = Math.max(1, events.length / maxEvents);
+  const count = Math.min(events.length, maxEvents);
   return Array.from({ length: count }, (_, i) => {
     const { bytes, source } = events[Math.floor(i * step)];
     const event = decodeEvent(bytes, source);

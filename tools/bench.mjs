@@ -1,16 +1,32 @@
-// Measures: `npm run bench -- rules [--quick] [--json FILE]`. Prints tables; FILE gets the same figures as JSON.
-// --quick measures less often: to see whether something broke, not to quote.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+// Measures: `npm run bench -- all|standalone|services|edges|rules [--quick] [--json FILE]`. Prints tables; FILE gets the
+// figures by name. --quick measures less often: to see whether something broke, not to quote.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { cpus, tmpdir } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { benchRules } from './bench-rules.mjs';
+import { benchEdges } from './bench-edges.mjs';
+import { Figures } from './bench-figures.mjs';
+import { benchRules, ruleResourceOf } from './bench-rules.mjs';
+import { benchSystem } from './bench-system.mjs';
 
-const BENCHES = { rules: benchRules };
+const BENCHES = {
+  standalone: (bench) => benchSystem(bench, ['standalone']),
+  services: (bench) => benchSystem(bench, ['services']),
+  edges: benchEdges,
+  rules: benchRules,
+  async all(bench) {
+    await benchSystem(bench, ['standalone', 'services']);
+    await benchEdges(bench);
+    await benchRules(bench);
+  },
+};
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Where node_modules is found from: what is bundled leaves native libraries out. */
+const SCRATCH = join(ROOT, `node_modules/.cache/bench-${process.pid}`);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -23,36 +39,66 @@ if (bench === undefined) {
   process.exit(2);
 }
 
-const figures = await bench({ root: ROOT, quick: values.quick, load, print: console.log });
+const figures = new Figures();
 const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cpuCount: cpus().length };
-console.log(`\nnode ${machine.node}, ${machine.cpuCount} x ${machine.cpu}`);
+const { quick } = values;
+console.log(`node ${machine.node}, ${machine.cpuCount} x ${machine.cpu}${quick ? ', quick' : ''}`);
+try {
+  // What is measured is what is shipped: the bundles, from the cache where nothing changed.
+  execFileSync('npx', ['nx', 'run-many', '-t', 'build', '--outputStyle=static'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' },
+  });
+  await bench({
+    root: ROOT,
+    quick,
+    figures,
+    load,
+    bundle,
+    ruleResource: (count) => ruleResourceOf({ root: ROOT, load }, count),
+    print: console.log,
+  });
+} finally {
+  rmSync(SCRATCH, { recursive: true, force: true });
+}
 if (values.json) {
-  const all = { bench: name, at: new Date().toISOString(), quick: values.quick, machine, figures };
-  writeFileSync(values.json, `${JSON.stringify(all, null, 2)}\n`);
+  const about = { bench: name, at: new Date().toISOString(), quick, machine };
+  writeFileSync(values.json, `${JSON.stringify({ ...about, ...figures.values }, null, 2)}\n`);
 }
 
 /** Bundles modules of ours and loads them: `{ export: module }`. */
 async function load(exports) {
-  const scratch = mkdtempSync(join(tmpdir(), 'bench-'));
-  try {
-    const outfile = join(scratch, 'bundle.cjs');
-    await build({
-      stdin: {
-        contents: Object.entries(exports)
-          .map(([one, from]) => `export { ${one} } from '${from}';`)
-          .join('\n'),
-        resolveDir: ROOT,
-      },
-      outfile,
-      bundle: true,
-      platform: 'node',
-      target: 'node20',
-      format: 'cjs',
-      external: ['@mongodb-js/zstd'],
-      logLevel: 'warning',
-    });
-    return createRequire(import.meta.url)(outfile);
-  } finally {
-    rmSync(scratch, { recursive: true });
-  }
+  const contents = Object.entries(exports)
+    .map(([one, from]) => `export { ${one} } from '${from}';`)
+    .join('\n');
+  const outfile = join(SCRATCH, `modules-${Object.keys(exports).length}.cjs`);
+  await bundleTo(outfile, { stdin: { contents, resolveDir: ROOT }, format: 'cjs' });
+  return createRequire(import.meta.url)(outfile);
+}
+
+/** Bundles a script with the modules of ours that it uses; gives its path, from the root. */
+async function bundle(entry) {
+  const outfile = join(SCRATCH, entry.replaceAll('/', '-'));
+  await bundleTo(outfile, {
+    entryPoints: [join(ROOT, entry)],
+    format: 'esm',
+    banner: {
+      js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
+    },
+  });
+  return outfile.slice(ROOT.length);
+}
+
+async function bundleTo(outfile, options) {
+  mkdirSync(SCRATCH, { recursive: true });
+  await build({
+    ...options,
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    external: ['@mongodb-js/zstd'],
+    logLevel: 'error',
+  });
 }
