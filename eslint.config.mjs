@@ -4,11 +4,12 @@ import { importX } from 'eslint-plugin-import-x';
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-const APPS = ['gateway', 'rule', 'archive', 'alert'];
+const APPS = ['gateway', 'rule', 'archive', 'alert', 'operator'];
 /** Which libraries a library may use; everything else is refused. Apps may use every library. */
 const LIB_MAY_USE = {
   proto: [],
   journal: [],
+  kubernetes: [],
   service: ['proto'],
   'audit-event': ['proto'],
   'rule-engine': ['proto', 'audit-event'],

@@ -7,6 +7,7 @@ const ROOT = join(__dirname, '..');
 const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   proto: [],
   journal: [],
+  kubernetes: [],
   service: ['proto'],
   'audit-event': ['proto'],
   'rule-engine': ['proto', 'audit-event'],
