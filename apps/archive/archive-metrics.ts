@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 
-import type { EngineStats } from './engine';
+import type { EngineGauges } from './engine';
 
 /** From a memory-backed disk to a cloud disk that is busy, in seconds. */
 const APPEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
@@ -8,31 +8,31 @@ const APPEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5
 interface EngineGauge {
   readonly name: string;
   readonly help: string;
-  readonly value: (stats: EngineStats) => number;
+  readonly value: (gauges: EngineGauges) => number;
 }
 
 const GAUGES: readonly EngineGauge[] = [
-  { name: 'log_bytes', help: 'Size of the log.', value: (stats) => stats.logBytes },
+  { name: 'log_bytes', help: 'Size of the log.', value: (gauges) => gauges.logBytes },
   {
     name: 'index_bytes',
     help: 'Size of the indexes on disk.',
-    value: (stats) => stats.indexBytes,
+    value: (gauges) => gauges.indexBytes,
   },
   {
     name: 'index_memory_bytes',
     help: 'Memory that indexes take.',
-    value: (stats) => stats.memoryBytes,
+    value: (gauges) => gauges.memoryBytes,
   },
-  { name: 'segments', help: 'Segments of the log.', value: (stats) => stats.segmentCount },
+  { name: 'segments', help: 'Segments of the log.', value: (gauges) => gauges.segmentCount },
   {
     name: 'removed_segments',
     help: 'Segments removed by retention since the start.',
-    value: (stats) => stats.removedSegmentCount,
+    value: (gauges) => gauges.removedSegmentCount,
   },
   {
     name: 'damaged_records',
     help: 'Times that a damaged record was met since the start. Above 0: check the disk.',
-    value: (stats) => stats.damagedRecordCount,
+    value: (gauges) => gauges.damagedRecordCount,
   },
 ];
 
@@ -43,15 +43,15 @@ export interface ArchiveMetrics {
   readonly appendSeconds: Histogram;
 }
 
-/** Registers the metrics of the archive; `stats` is asked at each scrape. */
-export function archiveMetrics(registry: Registry, stats: () => EngineStats): ArchiveMetrics {
+/** Registers the metrics of the archive; `gauges` is asked at each scrape. */
+export function archiveMetrics(registry: Registry, gauges: () => EngineGauges): ArchiveMetrics {
   for (const { name, help, value } of GAUGES) {
     new Gauge({
       name: `auditing_archive_${name}`,
       help,
       registers: [registry],
       collect() {
-        this.set(value(stats()));
+        this.set(value(gauges()));
       },
     });
   }

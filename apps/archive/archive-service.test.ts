@@ -114,7 +114,10 @@ test('answers of a stream name their requests; a bad one does not end it', async
 
 test('a listener gets what is appended', async () => {
   const ending = new AbortController();
-  const tail = client.api.tail({ query: undefined, includeRaw: true }, ending.signal);
+  const tail = client.api.tail(
+    { query: undefined, includeRaw: true, resumeToken: '' },
+    ending.signal,
+  );
   const events = tail[Symbol.asyncIterator]();
   const next = events.next();
   const bytes = eventBytes({ auditId: 'tailed', atUs: 0 });

@@ -59,9 +59,17 @@ export function archiveApi({
     statistics: async ({ query }, signal) => engine.statistics(checkQuery(query), signal),
     histogram: async (request, signal) => engine.histogram(checkHistogram(request), signal),
     facets: async (request, signal) => engine.facets(checkFacets(request), signal),
+    export: () => deferred(notYet),
+    objectHistory: () => deferred(notYet),
+    verify: (request, signal) => deferred(() => engine.verify(request, signal)),
+    stats: (_request, signal) => engine.stats(signal),
     tail: (request, signal) =>
       deferred(() => engine.tail({ ...request, query: checkQuery(request.query) }, signal)),
   };
+}
+
+function notYet(): never {
+  throw new RpcError(status.UNIMPLEMENTED, 'not in this release yet');
 }
 
 /** A stream that begins when it is read, so that what is wrong with the request comes as its error. */

@@ -8,7 +8,10 @@ import type {
   SearchRequest,
   SearchResponse,
   StatisticsResponse,
+  StatsResponse,
   TailRequest,
+  VerifyRequest,
+  VerifyResponse,
 } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
 
@@ -17,6 +20,8 @@ import type { AuditEvent } from '@auditing/proto/event';
  * engine sees only well-formed batches, and limits that are set and within bounds.
  *
  * Every query carries what its caller may see (`Query.scope`): an engine gives, counts and tails nothing outside of it.
+ *
+ * Export and ObjectHistory are made of searches, so no engine needs to know of them.
  *
  * Errors are RpcError with the codes of archive.proto.
  */
@@ -35,12 +40,19 @@ export interface Engine {
   statistics(query: Query, signal: AbortSignal): Promise<StatisticsResponse>;
   histogram(request: HistogramRequest, signal: AbortSignal): Promise<HistogramResponse>;
   facets(request: FacetsRequest, signal: AbortSignal): Promise<FacetsResponse>;
-  /** Events stored from now on, until `signal` aborts. */
+  /**
+   * Events as they are stored, each with its `resumeToken`: those behind the token of the request, or from now on, until
+   * `signal` aborts.
+   */
   tail(request: TailRequest, signal: AbortSignal): AsyncIterable<AuditEvent>;
   /** Work that is to be done now and then, such as retention. Called every minute, never twice at once. */
   maintain(): Promise<void>;
+  /** Checks the whole archive: progress, then the result. */
+  verify(request: VerifyRequest, signal: AbortSignal): AsyncIterable<VerifyResponse>;
+  /** What the archive holds and takes. */
+  stats(signal: AbortSignal): Promise<StatsResponse>;
   /** For metrics. */
-  stats(): EngineStats;
+  gauges(): EngineGauges;
   /** Finishes what is under way and closes the files. */
   close(): Promise<void>;
 }
@@ -52,7 +64,7 @@ export interface Appended {
 }
 
 /** What an engine takes and has lost. */
-export interface EngineStats {
+export interface EngineGauges {
   readonly logBytes: number;
   readonly indexBytes: number;
   /** Memory of indexes. */

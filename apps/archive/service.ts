@@ -42,7 +42,7 @@ export async function openArchive(
   const maintenance = maintainer(engine, log);
   closeLater('archive maintenance', maintenance.close);
   return {
-    api: archiveApi({ engine, log, metrics: archiveMetrics(metrics, () => engine.stats()) }),
+    api: archiveApi({ engine, log, metrics: archiveMetrics(metrics, () => engine.gauges()) }),
   };
 }
 

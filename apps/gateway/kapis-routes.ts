@@ -54,6 +54,7 @@ async function find(
     cursor: '',
     includeRaw: true,
     countTotal: true,
+    reportProgress: false,
   };
   const body = await searchAnswer(archive.search(request, signal), {
     head: '{"query":{"records":',

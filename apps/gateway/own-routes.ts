@@ -50,7 +50,7 @@ export function ownRoutes({ archive, rule, alert }: QueryServices): ApiRoutes {
     [`${OWN_API}/tail`]: ({ parameters, signal }) => {
       const includeRaw = readBoolean(parameters, 'raw');
       const query = readQuery(parameters, ['raw']);
-      const events = archive.tail({ query, includeRaw }, signal);
+      const events = archive.tail({ query, includeRaw, resumeToken: '' }, signal);
       return Promise.resolve({
         body: serverSentEvents(events, eventJson, signal),
         type: 'text/event-stream',
@@ -81,6 +81,7 @@ function searchEvents(archive: QueryServices['archive']): ApiHandler {
       cursor: parameters.get('cursor') ?? '',
       includeRaw: readBoolean(parameters, 'raw'),
       countTotal: false,
+      reportProgress: false,
     };
     const body = await searchAnswer(archive.search(request, signal), {
       head: '{"events":',

@@ -208,6 +208,10 @@ function implementations() {
     histogram: missing,
     facets: missing,
     tail: missing,
+    export: missing,
+    objectHistory: missing,
+    verify: missing,
+    stats: missing,
   };
   const alerts: Api<typeof AlertServiceService> = {
     raise: (request) => alert.raise(request),

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type {
-  Facet,
   FacetsRequest,
+  FacetsResponse,
   HistogramRequest,
   HistogramResponse,
   Query,
@@ -90,7 +90,7 @@ export async function histogram(
 }
 
 /** Counts events by the values of a field. */
-export async function facets(request: FacetsRequest, searched: Searched): Promise<Facet[]> {
+export async function facets(request: FacetsRequest, searched: Searched): Promise<FacetsResponse> {
   const counts = new Map<string, number>();
   await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
     const { codes, values } = await segment.column(request.field);
@@ -103,10 +103,11 @@ export async function facets(request: FacetsRequest, searched: Searched): Promis
     }
     addCounts(counts, { byCode, values, field: request.field });
   });
-  return [...counts]
+  const mostFrequent = [...counts]
     .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
     .slice(0, request.limit)
     .map(([value, count]) => ({ value, count: BigInt(count) }));
+  return { facets: mostFrequent, valueCount: BigInt(counts.size) };
 }
 
 interface SegmentCounts {

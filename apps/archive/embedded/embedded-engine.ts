@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { status } from '@grpc/grpc-js';
 import type { Files } from '@auditing/journal/files';
 import type {
   FacetsRequest,
@@ -10,9 +11,10 @@ import type {
   TailRequest,
 } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
+import { RpcError } from '@auditing/service/rpc-error';
 import type { Logger } from 'pino';
 
-import type { Engine, EngineStats } from '../engine';
+import type { Engine, EngineGauges } from '../engine';
 import { facets, histogram, statistics } from './aggregate';
 import { Bell } from './bell';
 import { ByteCache } from './byte-cache';
@@ -151,7 +153,7 @@ export class EmbeddedEngine implements Engine {
   }
 
   async facets(request: FacetsRequest, signal: AbortSignal): ReturnType<Engine['facets']> {
-    return { facets: await facets(request, await this.#searched(signal)) };
+    return facets(request, await this.#searched(signal));
   }
 
   tail(request: TailRequest, signal: AbortSignal): AsyncIterable<AuditEvent> {
@@ -171,7 +173,15 @@ export class EmbeddedEngine implements Engine {
     this.#sealedIndexBytes = (await segments.sealed()).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  stats(): EngineStats {
+  verify(): never {
+    throw new RpcError(status.UNIMPLEMENTED, 'not in this release yet');
+  }
+
+  stats(): Promise<never> {
+    return Promise.reject(new RpcError(status.UNIMPLEMENTED, 'not in this release yet'));
+  }
+
+  gauges(): EngineGauges {
     const { journal, segments, damage } = this.#parts;
     return {
       logBytes: journal.bytes,

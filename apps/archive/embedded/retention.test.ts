@@ -102,7 +102,7 @@ test('events grow too old by the time they were received, a segment at a time', 
   const texts = await fill(engine);
   await engine.maintain();
   expect(await allTexts(engine)).toEqual(texts.slice(30));
-  expect(engine.stats()).toMatchObject({ segmentCount: 3, removedSegmentCount: 3 });
+  expect(engine.gauges()).toMatchObject({ segmentCount: 3, removedSegmentCount: 3 });
   await engine.close();
   expect(await verifiedSegments()).toBe(3);
   const reopened = await open(FOREVER);

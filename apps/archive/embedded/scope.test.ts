@@ -69,7 +69,8 @@ test.each<[string, Scope, readonly string[]]>([
 test('listeners get what is in their scope', async () => {
   const ending = new AbortController();
   const query = Query.create({ scope: { namespaces: [entry('shop', 2e6)], workspaces: [] } });
-  const tail = engine.tail({ query, includeRaw: false }, ending.signal)[Symbol.asyncIterator]();
+  const request = { query, includeRaw: false, resumeToken: '' };
+  const tail = engine.tail(request, ending.signal)[Symbol.asyncIterator]();
   const first = tail.next();
   await new Promise(setImmediate);
   await engine.append(

@@ -125,7 +125,7 @@ async function* answer(
     events.push(record.typed(event, request.includeRaw));
     bytes += record.event(event).length;
     if (events.length < PART_EVENTS && bytes < PART_BYTES) continue;
-    yield { events, nextCursor: '', total: 0n };
+    yield { events, nextCursor: '', total: 0n, progress: undefined };
     events = [];
     bytes = 0;
   }
@@ -135,6 +135,7 @@ async function* answer(
     events,
     nextCursor: more ? writeCursor(await placeOf(last), request) : '',
     total: request.countTotal ? total : 0n,
+    progress: undefined,
   };
 }
 

@@ -38,7 +38,7 @@ export class AskedArchive {
     if (this.failure) throw this.failure;
     for (const { events = [], ...answer } of this.answers) {
       const asked = request.includeRaw ? events : events.map(withoutRaw);
-      yield { nextCursor: '', total: 0n, ...answer, events: asked };
+      yield { nextCursor: '', total: 0n, progress: undefined, ...answer, events: asked };
     }
     if (this.endless) await this.#untilAborted(signal);
   }
@@ -71,7 +71,7 @@ export class AskedArchive {
 
   facets(request: unknown) {
     this.asked.push(request);
-    return Promise.resolve({ facets: [{ value: 'admin', count: 3n }] });
+    return Promise.resolve({ facets: [{ value: 'admin', count: 3n }], valueCount: 1n });
   }
 
   async *tail(request: unknown, signal: AbortSignal): AsyncGenerator<AuditEvent, void> {

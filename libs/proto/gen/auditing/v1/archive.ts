@@ -122,6 +122,162 @@ export function orderToJSON(object: Order): string {
   }
 }
 
+/** How an export is written. */
+export enum ExportFormat {
+  /** UNSPECIFIED - As EXPORT_FORMAT_NDJSON. */
+  UNSPECIFIED = 0,
+  /**
+   * NDJSON - The archived bytes of each event, one a line; line breaks between the tokens of an event become spaces. Nothing
+   * else is changed: the file can be sent to an archive again.
+   */
+  NDJSON = 1,
+  /**
+   * CSV - RFC 4180, UTF-8, with a header line; columns as in Parquet, times in RFC 3339, lists as JSON. Cells that a
+   * spreadsheet would take for a formula begin with an apostrophe.
+   */
+  CSV = 2,
+  /** PARQUET - Apache Parquet, zstd: the columns of the index and the archived bytes. Needs the optional package @duckdb/node-api. */
+  PARQUET = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function exportFormatFromJSON(object: any): ExportFormat {
+  switch (object) {
+    case 0:
+    case "EXPORT_FORMAT_UNSPECIFIED":
+      return ExportFormat.UNSPECIFIED;
+    case 1:
+    case "EXPORT_FORMAT_NDJSON":
+      return ExportFormat.NDJSON;
+    case 2:
+    case "EXPORT_FORMAT_CSV":
+      return ExportFormat.CSV;
+    case 3:
+    case "EXPORT_FORMAT_PARQUET":
+      return ExportFormat.PARQUET;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ExportFormat.UNRECOGNIZED;
+  }
+}
+
+export function exportFormatToJSON(object: ExportFormat): string {
+  switch (object) {
+    case ExportFormat.UNSPECIFIED:
+      return "EXPORT_FORMAT_UNSPECIFIED";
+    case ExportFormat.NDJSON:
+      return "EXPORT_FORMAT_NDJSON";
+    case ExportFormat.CSV:
+      return "EXPORT_FORMAT_CSV";
+    case ExportFormat.PARQUET:
+      return "EXPORT_FORMAT_PARQUET";
+    case ExportFormat.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** Which body of an event shows the object. */
+export enum ObjectVersion {
+  /** UNSPECIFIED - None: the level records no bodies, they were stripped, or the request changed nothing. */
+  UNSPECIFIED = 0,
+  /** RESPONSE - The response body: the object as the API server stored it. */
+  RESPONSE = 1,
+  /** REQUEST - The request body of a create or update: the object as it was asked for, before defaults and admission. */
+  REQUEST = 2,
+  /** PATCH - The request body of a patch: what was asked to change. The object after it was not recorded. */
+  PATCH = 3,
+  UNRECOGNIZED = -1,
+}
+
+export function objectVersionFromJSON(object: any): ObjectVersion {
+  switch (object) {
+    case 0:
+    case "OBJECT_VERSION_UNSPECIFIED":
+      return ObjectVersion.UNSPECIFIED;
+    case 1:
+    case "OBJECT_VERSION_RESPONSE":
+      return ObjectVersion.RESPONSE;
+    case 2:
+    case "OBJECT_VERSION_REQUEST":
+      return ObjectVersion.REQUEST;
+    case 3:
+    case "OBJECT_VERSION_PATCH":
+      return ObjectVersion.PATCH;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return ObjectVersion.UNRECOGNIZED;
+  }
+}
+
+export function objectVersionToJSON(object: ObjectVersion): string {
+  switch (object) {
+    case ObjectVersion.UNSPECIFIED:
+      return "OBJECT_VERSION_UNSPECIFIED";
+    case ObjectVersion.RESPONSE:
+      return "OBJECT_VERSION_RESPONSE";
+    case ObjectVersion.REQUEST:
+      return "OBJECT_VERSION_REQUEST";
+    case ObjectVersion.PATCH:
+      return "OBJECT_VERSION_PATCH";
+    case ObjectVersion.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** What a check proves. */
+export enum Proof {
+  /** UNSPECIFIED - Nothing: there are problems. */
+  UNSPECIFIED = 0,
+  /**
+   * CONSISTENT - That the archive is consistent in itself: no decay, nothing removed or changed by one who did not make the chain anew.
+   * Whoever can write to the disk and knows the format can make an archive that passes.
+   */
+  CONSISTENT = 1,
+  /**
+   * CHECKPOINT - Besides: all events up to the newest of the checkpoints given are those that were there when it was published, but for
+   * those that retention removed. It is as good as the place where the checkpoints were kept. Of what came later it
+   * proves no more than PROOF_CONSISTENT.
+   */
+  CHECKPOINT = 2,
+  UNRECOGNIZED = -1,
+}
+
+export function proofFromJSON(object: any): Proof {
+  switch (object) {
+    case 0:
+    case "PROOF_UNSPECIFIED":
+      return Proof.UNSPECIFIED;
+    case 1:
+    case "PROOF_CONSISTENT":
+      return Proof.CONSISTENT;
+    case 2:
+    case "PROOF_CHECKPOINT":
+      return Proof.CHECKPOINT;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return Proof.UNRECOGNIZED;
+  }
+}
+
+export function proofToJSON(object: Proof): string {
+  switch (object) {
+    case Proof.UNSPECIFIED:
+      return "PROOF_UNSPECIFIED";
+    case Proof.CONSISTENT:
+      return "PROOF_CONSISTENT";
+    case Proof.CHECKPOINT:
+      return "PROOF_CHECKPOINT";
+    case Proof.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /**
  * Events that are kept, with all that cannot be derived from them. This is also the record in the archive's
  * log: the log is the truth, every index is derived from it.
@@ -240,16 +396,30 @@ export interface SearchRequest {
   includeRaw: boolean;
   /** Whether the last message says how many events fit the query in all. */
   countTotal: boolean;
+  /** Whether messages say how far the search is, a few times a second while it lasts. Such a message may hold no events. */
+  reportProgress: boolean;
 }
 
-/** Part of an answer to a search. */
+/** Part of an answer to a search. The events of all messages, one after the other, are the answer, in order. */
 export interface SearchResponse {
-  /** Events, in order. */
+  /** Events, in order. May be empty. */
   events: AuditEvent[];
   /** Set in the last message if there may be more: pass it in the next request. */
   nextCursor: string;
   /** Set in the last message if asked for: how many events fit the query. */
   total: bigint;
+  /** How far the search is; only if asked for. */
+  progress: SearchProgress | undefined;
+}
+
+/** How far a search is. */
+export interface SearchProgress {
+  /** Events looked at so far, those included that an index ruled out. */
+  searchedCount: bigint;
+  /** Events to be looked at, at most: a search ends earlier when it has found enough. */
+  candidateCount: bigint;
+  /** Events found so far, given or not. */
+  foundCount: bigint;
 }
 
 /** Asks for one event. */
@@ -316,6 +486,8 @@ export interface FacetsRequest {
 export interface FacetsResponse {
   /** Most frequent first, equal ones by value. */
   facets: Facet[];
+  /** How many distinct values there are, those beyond `limit` included. */
+  valueCount: bigint;
 }
 
 /** One value of a field. */
@@ -334,6 +506,206 @@ export interface TailRequest {
     | undefined;
   /** Whether events carry their archived bytes. */
   includeRaw: boolean;
+  /**
+   * Where to begin: behind the event that carried this token, or behind all that was stored when Stats gave it. Events
+   * that retention has removed meanwhile are passed over. Empty: what is stored from now on.
+   */
+  resumeToken: string;
+}
+
+/** Asks for events as a file. */
+export interface ExportRequest {
+  /** Which events. */
+  query:
+    | Query
+    | undefined;
+  /** How it is written. */
+  format: ExportFormat;
+  /** In which order. */
+  order: Order;
+  /** How many events at most; 0 means all. */
+  limit: bigint;
+}
+
+/** A piece of a file. */
+export interface ExportResponse {
+  /** The next bytes of the file, at most 1 MiB. */
+  data: Buffer;
+  /** Events written to the file so far. */
+  eventCount: bigint;
+}
+
+/** Asks for the history of one object. */
+export interface ObjectHistoryRequest {
+  /** API group of the object, such as `apps`; empty: the core group. */
+  apiGroup: string;
+  /** Plural of its kind, such as `deployments`. Required. */
+  resource: string;
+  /** Its namespace; empty for an object of the cluster. */
+  namespace: string;
+  /** Its name. Required. */
+  name: string;
+  /** What must hold besides: times, cluster, workspaces. Its `text` too. */
+  query:
+    | Query
+    | undefined;
+  /** Only events that may change the object: create, update, patch, delete, deletecollection. */
+  writesOnly: boolean;
+  /** How many events at most: 1 to 10,000; 0 means 1,000. */
+  limit: number;
+  /** Where an earlier answer ended. */
+  cursor: string;
+  /** Whether events carry their archived bytes. */
+  includeRaw: boolean;
+}
+
+/** One event of an object. */
+export interface ObjectHistoryResponse {
+  /** The event; absent only in a last message that carries nothing but the cursor. */
+  event:
+    | AuditEvent
+    | undefined;
+  /** What it shows of the object. */
+  version: ObjectVersion;
+  /**
+   * Key of the event that showed the version before, with which this one was compared; empty for the first version
+   * that was recorded, and for events without a version.
+   */
+  previousKey: Buffer;
+  /**
+   * How the object differs from the version before, in order of paths. Empty for the first version, and for a patch, whose
+   * body is in the event. metadata.managedFields, which only says who owns which field, is left out.
+   */
+  changes: ObjectChange[];
+  /** How many changes were left out because there were more than 1,000. */
+  omittedChangeCount: number;
+  /** Set in the last message if there may be more: pass it in the next request. */
+  nextCursor: string;
+}
+
+/** One difference between two versions of an object. */
+export interface ObjectChange {
+  /**
+   * JSON pointer (RFC 6901), such as `/spec/replicas`. Elements of lists that all have a `name` are matched by it and
+   * stand here as `name=web`; others by their place.
+   */
+  path: string;
+  /** JSON text of the value before; empty if there was none. Cut at 4,096 characters. */
+  before: string;
+  /** JSON text of the value after; empty if it is gone. Cut at 4,096 characters. */
+  after: string;
+}
+
+/** Asks for the archive to be checked. */
+export interface VerifyRequest {
+  /**
+   * Checkpoints that were published outside, as the archive logged them (`checkpoint`) or Stats gave them: each must be
+   * part of the chain. Without any, an archive that was replaced as a whole looks sound.
+   */
+  checkpoints: string[];
+  /** Public key (PEM, Ed25519) by which each checkpoint must be signed; empty: signatures are not looked at. */
+  publicKey: string;
+}
+
+/** Progress, or in the last message the result. */
+export interface VerifyResponse {
+  /** How far it is. */
+  progress:
+    | VerifyProgress
+    | undefined;
+  /** What was found. */
+  result: VerifyResult | undefined;
+}
+
+/** How far a check is. */
+export interface VerifyProgress {
+  /** Bytes of the log that were checked. */
+  checkedBytes: bigint;
+  /** Bytes to be checked. */
+  totalBytes: bigint;
+  /** Problems found so far. */
+  problemCount: number;
+}
+
+/** What a check found. */
+export interface VerifyResult {
+  /** What it proves. */
+  proof: Proof;
+  /** The same in words, for people. */
+  statement: string;
+  /** All that is wrong, in the order of the archive; empty if nothing. At most 1,000. */
+  problems: VerifyProblem[];
+  /** The chain's head, as a checkpoint: keep it outside to prove later that what is there now was not changed. */
+  headCheckpoint: string;
+  /** Position of the first segment that retention kept; 0 if nothing was removed yet. */
+  firstKeptSegment: bigint;
+  /**
+   * Hash of the last segment that retention removed, which the first kept one names as the one before it: 32 bytes; empty
+   * if nothing was removed yet.
+   */
+  removedHash: Buffer;
+  /** Segments checked. */
+  segmentCount: number;
+  /** Records checked. */
+  recordCount: bigint;
+  /** Events checked. */
+  eventCount: bigint;
+  /** Checkpoints of the request that are part of the chain. */
+  matchedCheckpointCount: number;
+  /** Checkpoints of the request that speak of segments which retention removed: they could not be compared. */
+  removedCheckpointCount: number;
+}
+
+/** Something that is wrong with the archive. */
+export interface VerifyProblem {
+  /** Position of the segment's first byte; also the name of its file. */
+  segment: bigint;
+  /** Position in the log, where it is known; else that of the segment. */
+  position: bigint;
+  /** What was expected, what is there. */
+  description: string;
+}
+
+/** Asks what the archive holds. */
+export interface StatsRequest {
+}
+
+/** What the archive holds and takes. A figure that an engine does not know is 0 or absent. */
+export interface StatsResponse {
+  /** `embedded` or `opensearch`. */
+  engine: string;
+  /** Events stored. */
+  eventCount: bigint;
+  /** Earliest time of an event; absent without events. */
+  oldestEvent:
+    | Timestamp
+    | undefined;
+  /** Latest time of an event; absent without events. May lie in the future: clients' clocks are not ours. */
+  newestEvent:
+    | Timestamp
+    | undefined;
+  /** When the gateway received the newest event; absent without events. */
+  newestReceivedAt:
+    | Timestamp
+    | undefined;
+  /** Bytes of the log. */
+  logBytes: bigint;
+  /** Bytes of the index on disk. */
+  indexBytes: bigint;
+  /** Bytes of the index in memory. */
+  memoryBytes: bigint;
+  /** Segments of the log, or indices. */
+  segmentCount: number;
+  /** Times since the start that a damaged record was met and passed over. Above 0: check the disk. */
+  damagedRecordCount: bigint;
+  /** The chain's head as a checkpoint; see Verify. */
+  headCheckpoint: string;
+  /** For Tail: all that is stored after this answer. */
+  resumeToken: string;
+  /** How long events are kept, in seconds since their receipt; 0: no limit. */
+  retentionSeconds: bigint;
+  /** Bytes beyond which the oldest events are removed; 0: no limit. */
+  retentionBytes: bigint;
 }
 
 function createBaseKeptBatch(): KeptBatch {
@@ -1125,7 +1497,16 @@ export const ScopeEntry: MessageFns<ScopeEntry> = {
 };
 
 function createBaseSearchRequest(): SearchRequest {
-  return { query: undefined, order: 0, limit: 0, offset: 0, cursor: "", includeRaw: false, countTotal: false };
+  return {
+    query: undefined,
+    order: 0,
+    limit: 0,
+    offset: 0,
+    cursor: "",
+    includeRaw: false,
+    countTotal: false,
+    reportProgress: false,
+  };
 }
 
 export const SearchRequest: MessageFns<SearchRequest> = {
@@ -1150,6 +1531,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     }
     if (message.countTotal !== false) {
       writer.uint32(56).bool(message.countTotal);
+    }
+    if (message.reportProgress !== false) {
+      writer.uint32(64).bool(message.reportProgress);
     }
     return writer;
   },
@@ -1223,6 +1607,14 @@ export const SearchRequest: MessageFns<SearchRequest> = {
             message.countTotal = reader.bool();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.reportProgress = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1252,6 +1644,11 @@ export const SearchRequest: MessageFns<SearchRequest> = {
         : isSet(object.count_total)
         ? globalThis.Boolean(object.count_total)
         : false,
+      reportProgress: isSet(object.reportProgress)
+        ? globalThis.Boolean(object.reportProgress)
+        : isSet(object.report_progress)
+        ? globalThis.Boolean(object.report_progress)
+        : false,
     };
   },
 
@@ -1278,6 +1675,9 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     if (message.countTotal !== false) {
       obj.countTotal = message.countTotal;
     }
+    if (message.reportProgress !== false) {
+      obj.reportProgress = message.reportProgress;
+    }
     return obj;
   },
 
@@ -1293,12 +1693,13 @@ export const SearchRequest: MessageFns<SearchRequest> = {
     message.cursor = object.cursor ?? "";
     message.includeRaw = object.includeRaw ?? false;
     message.countTotal = object.countTotal ?? false;
+    message.reportProgress = object.reportProgress ?? false;
     return message;
   },
 };
 
 function createBaseSearchResponse(): SearchResponse {
-  return { events: [], nextCursor: "", total: 0n };
+  return { events: [], nextCursor: "", total: 0n, progress: undefined };
 }
 
 export const SearchResponse: MessageFns<SearchResponse> = {
@@ -1314,6 +1715,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
         throw new globalThis.Error("value provided for field message.total of type uint64 too large");
       }
       writer.uint32(24).uint64(message.total);
+    }
+    if (message.progress !== undefined) {
+      SearchProgress.encode(message.progress, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -1355,6 +1759,14 @@ export const SearchResponse: MessageFns<SearchResponse> = {
             message.total = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.progress = SearchProgress.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1376,6 +1788,7 @@ export const SearchResponse: MessageFns<SearchResponse> = {
         ? globalThis.String(object.next_cursor)
         : "",
       total: isSet(object.total) ? BigInt(object.total) : 0n,
+      progress: isSet(object.progress) ? SearchProgress.fromJSON(object.progress) : undefined,
     };
   },
 
@@ -1390,6 +1803,9 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     if (message.total !== 0n) {
       obj.total = message.total.toString();
     }
+    if (message.progress !== undefined) {
+      obj.progress = SearchProgress.toJSON(message.progress);
+    }
     return obj;
   },
 
@@ -1401,6 +1817,137 @@ export const SearchResponse: MessageFns<SearchResponse> = {
     message.events = object.events?.map((e) => AuditEvent.fromPartial(e)) || [];
     message.nextCursor = object.nextCursor ?? "";
     message.total = (object.total !== undefined && object.total !== null) ? BigInt(object.total) : 0n;
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? SearchProgress.fromPartial(object.progress)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSearchProgress(): SearchProgress {
+  return { searchedCount: 0n, candidateCount: 0n, foundCount: 0n };
+}
+
+export const SearchProgress: MessageFns<SearchProgress> = {
+  encode(message: SearchProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.searchedCount !== 0n) {
+      if (BigInt.asUintN(64, message.searchedCount) !== message.searchedCount) {
+        throw new globalThis.Error("value provided for field message.searchedCount of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.searchedCount);
+    }
+    if (message.candidateCount !== 0n) {
+      if (BigInt.asUintN(64, message.candidateCount) !== message.candidateCount) {
+        throw new globalThis.Error("value provided for field message.candidateCount of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.candidateCount);
+    }
+    if (message.foundCount !== 0n) {
+      if (BigInt.asUintN(64, message.foundCount) !== message.foundCount) {
+        throw new globalThis.Error("value provided for field message.foundCount of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.foundCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SearchProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSearchProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.searchedCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.candidateCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.foundCount = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SearchProgress {
+    return {
+      searchedCount: isSet(object.searchedCount)
+        ? BigInt(object.searchedCount)
+        : isSet(object.searched_count)
+        ? BigInt(object.searched_count)
+        : 0n,
+      candidateCount: isSet(object.candidateCount)
+        ? BigInt(object.candidateCount)
+        : isSet(object.candidate_count)
+        ? BigInt(object.candidate_count)
+        : 0n,
+      foundCount: isSet(object.foundCount)
+        ? BigInt(object.foundCount)
+        : isSet(object.found_count)
+        ? BigInt(object.found_count)
+        : 0n,
+    };
+  },
+
+  toJSON(message: SearchProgress): unknown {
+    const obj: any = {};
+    if (message.searchedCount !== 0n) {
+      obj.searchedCount = message.searchedCount.toString();
+    }
+    if (message.candidateCount !== 0n) {
+      obj.candidateCount = message.candidateCount.toString();
+    }
+    if (message.foundCount !== 0n) {
+      obj.foundCount = message.foundCount.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SearchProgress>): SearchProgress {
+    return SearchProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SearchProgress>): SearchProgress {
+    const message = createBaseSearchProgress();
+    message.searchedCount = (object.searchedCount !== undefined && object.searchedCount !== null)
+      ? BigInt(object.searchedCount)
+      : 0n;
+    message.candidateCount = (object.candidateCount !== undefined && object.candidateCount !== null)
+      ? BigInt(object.candidateCount)
+      : 0n;
+    message.foundCount = (object.foundCount !== undefined && object.foundCount !== null)
+      ? BigInt(object.foundCount)
+      : 0n;
     return message;
   },
 };
@@ -2013,13 +2560,19 @@ export const FacetsRequest: MessageFns<FacetsRequest> = {
 };
 
 function createBaseFacetsResponse(): FacetsResponse {
-  return { facets: [] };
+  return { facets: [], valueCount: 0n };
 }
 
 export const FacetsResponse: MessageFns<FacetsResponse> = {
   encode(message: FacetsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.facets) {
       Facet.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.valueCount !== 0n) {
+      if (BigInt.asUintN(64, message.valueCount) !== message.valueCount) {
+        throw new globalThis.Error("value provided for field message.valueCount of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.valueCount);
     }
     return writer;
   },
@@ -2045,6 +2598,14 @@ export const FacetsResponse: MessageFns<FacetsResponse> = {
             message.facets.push(Facet.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.valueCount = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2058,13 +2619,23 @@ export const FacetsResponse: MessageFns<FacetsResponse> = {
   },
 
   fromJSON(object: any): FacetsResponse {
-    return { facets: globalThis.Array.isArray(object?.facets) ? object.facets.map((e: any) => Facet.fromJSON(e)) : [] };
+    return {
+      facets: globalThis.Array.isArray(object?.facets) ? object.facets.map((e: any) => Facet.fromJSON(e)) : [],
+      valueCount: isSet(object.valueCount)
+        ? BigInt(object.valueCount)
+        : isSet(object.value_count)
+        ? BigInt(object.value_count)
+        : 0n,
+    };
   },
 
   toJSON(message: FacetsResponse): unknown {
     const obj: any = {};
     if (message.facets?.length) {
       obj.facets = message.facets.map((e) => Facet.toJSON(e));
+    }
+    if (message.valueCount !== 0n) {
+      obj.valueCount = message.valueCount.toString();
     }
     return obj;
   },
@@ -2075,6 +2646,9 @@ export const FacetsResponse: MessageFns<FacetsResponse> = {
   fromPartial(object: DeepPartial<FacetsResponse>): FacetsResponse {
     const message = createBaseFacetsResponse();
     message.facets = object.facets?.map((e) => Facet.fromPartial(e)) || [];
+    message.valueCount = (object.valueCount !== undefined && object.valueCount !== null)
+      ? BigInt(object.valueCount)
+      : 0n;
     return message;
   },
 };
@@ -2168,7 +2742,7 @@ export const Facet: MessageFns<Facet> = {
 };
 
 function createBaseTailRequest(): TailRequest {
-  return { query: undefined, includeRaw: false };
+  return { query: undefined, includeRaw: false, resumeToken: "" };
 }
 
 export const TailRequest: MessageFns<TailRequest> = {
@@ -2178,6 +2752,9 @@ export const TailRequest: MessageFns<TailRequest> = {
     }
     if (message.includeRaw !== false) {
       writer.uint32(16).bool(message.includeRaw);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(26).string(message.resumeToken);
     }
     return writer;
   },
@@ -2211,6 +2788,14 @@ export const TailRequest: MessageFns<TailRequest> = {
             message.includeRaw = reader.bool();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2231,6 +2816,11 @@ export const TailRequest: MessageFns<TailRequest> = {
         : isSet(object.include_raw)
         ? globalThis.Boolean(object.include_raw)
         : false,
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -2242,6 +2832,9 @@ export const TailRequest: MessageFns<TailRequest> = {
     if (message.includeRaw !== false) {
       obj.includeRaw = message.includeRaw;
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -2252,6 +2845,1848 @@ export const TailRequest: MessageFns<TailRequest> = {
     const message = createBaseTailRequest();
     message.query = (object.query !== undefined && object.query !== null) ? Query.fromPartial(object.query) : undefined;
     message.includeRaw = object.includeRaw ?? false;
+    message.resumeToken = object.resumeToken ?? "";
+    return message;
+  },
+};
+
+function createBaseExportRequest(): ExportRequest {
+  return { query: undefined, format: 0, order: 0, limit: 0n };
+}
+
+export const ExportRequest: MessageFns<ExportRequest> = {
+  encode(message: ExportRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.query !== undefined) {
+      Query.encode(message.query, writer.uint32(10).fork()).join();
+    }
+    if (message.format !== 0) {
+      writer.uint32(16).int32(message.format);
+    }
+    if (message.order !== 0) {
+      writer.uint32(24).int32(message.order);
+    }
+    if (message.limit !== 0n) {
+      if (BigInt.asUintN(64, message.limit) !== message.limit) {
+        throw new globalThis.Error("value provided for field message.limit of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.query = Query.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.format = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.order = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportRequest {
+    return {
+      query: isSet(object.query) ? Query.fromJSON(object.query) : undefined,
+      format: isSet(object.format) ? exportFormatFromJSON(object.format) : 0,
+      order: isSet(object.order) ? orderFromJSON(object.order) : 0,
+      limit: isSet(object.limit) ? BigInt(object.limit) : 0n,
+    };
+  },
+
+  toJSON(message: ExportRequest): unknown {
+    const obj: any = {};
+    if (message.query !== undefined) {
+      obj.query = Query.toJSON(message.query);
+    }
+    if (message.format !== 0) {
+      obj.format = exportFormatToJSON(message.format);
+    }
+    if (message.order !== 0) {
+      obj.order = orderToJSON(message.order);
+    }
+    if (message.limit !== 0n) {
+      obj.limit = message.limit.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportRequest>): ExportRequest {
+    return ExportRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportRequest>): ExportRequest {
+    const message = createBaseExportRequest();
+    message.query = (object.query !== undefined && object.query !== null) ? Query.fromPartial(object.query) : undefined;
+    message.format = object.format ?? 0;
+    message.order = object.order ?? 0;
+    message.limit = (object.limit !== undefined && object.limit !== null) ? BigInt(object.limit) : 0n;
+    return message;
+  },
+};
+
+function createBaseExportResponse(): ExportResponse {
+  return { data: Buffer.alloc(0), eventCount: 0n };
+}
+
+export const ExportResponse: MessageFns<ExportResponse> = {
+  encode(message: ExportResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.data.length !== 0) {
+      writer.uint32(10).bytes(message.data);
+    }
+    if (message.eventCount !== 0n) {
+      if (BigInt.asUintN(64, message.eventCount) !== message.eventCount) {
+        throw new globalThis.Error("value provided for field message.eventCount of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.eventCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExportResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExportResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.eventCount = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExportResponse {
+    return {
+      data: isSet(object.data) ? Buffer.from(bytesFromBase64(object.data)) : Buffer.alloc(0),
+      eventCount: isSet(object.eventCount)
+        ? BigInt(object.eventCount)
+        : isSet(object.event_count)
+        ? BigInt(object.event_count)
+        : 0n,
+    };
+  },
+
+  toJSON(message: ExportResponse): unknown {
+    const obj: any = {};
+    if (message.data.length !== 0) {
+      obj.data = base64FromBytes(message.data);
+    }
+    if (message.eventCount !== 0n) {
+      obj.eventCount = message.eventCount.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExportResponse>): ExportResponse {
+    return ExportResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExportResponse>): ExportResponse {
+    const message = createBaseExportResponse();
+    message.data = object.data ?? Buffer.alloc(0);
+    message.eventCount = (object.eventCount !== undefined && object.eventCount !== null)
+      ? BigInt(object.eventCount)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseObjectHistoryRequest(): ObjectHistoryRequest {
+  return {
+    apiGroup: "",
+    resource: "",
+    namespace: "",
+    name: "",
+    query: undefined,
+    writesOnly: false,
+    limit: 0,
+    cursor: "",
+    includeRaw: false,
+  };
+}
+
+export const ObjectHistoryRequest: MessageFns<ObjectHistoryRequest> = {
+  encode(message: ObjectHistoryRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.apiGroup !== "") {
+      writer.uint32(10).string(message.apiGroup);
+    }
+    if (message.resource !== "") {
+      writer.uint32(18).string(message.resource);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(26).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    if (message.query !== undefined) {
+      Query.encode(message.query, writer.uint32(42).fork()).join();
+    }
+    if (message.writesOnly !== false) {
+      writer.uint32(48).bool(message.writesOnly);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(56).uint32(message.limit);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(66).string(message.cursor);
+    }
+    if (message.includeRaw !== false) {
+      writer.uint32(72).bool(message.includeRaw);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObjectHistoryRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObjectHistoryRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.apiGroup = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.query = Query.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.writesOnly = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.includeRaw = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObjectHistoryRequest {
+    return {
+      apiGroup: isSet(object.apiGroup)
+        ? globalThis.String(object.apiGroup)
+        : isSet(object.api_group)
+        ? globalThis.String(object.api_group)
+        : "",
+      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
+      namespace: isSet(object.namespace) ? globalThis.String(object.namespace) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      query: isSet(object.query) ? Query.fromJSON(object.query) : undefined,
+      writesOnly: isSet(object.writesOnly)
+        ? globalThis.Boolean(object.writesOnly)
+        : isSet(object.writes_only)
+        ? globalThis.Boolean(object.writes_only)
+        : false,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      includeRaw: isSet(object.includeRaw)
+        ? globalThis.Boolean(object.includeRaw)
+        : isSet(object.include_raw)
+        ? globalThis.Boolean(object.include_raw)
+        : false,
+    };
+  },
+
+  toJSON(message: ObjectHistoryRequest): unknown {
+    const obj: any = {};
+    if (message.apiGroup !== "") {
+      obj.apiGroup = message.apiGroup;
+    }
+    if (message.resource !== "") {
+      obj.resource = message.resource;
+    }
+    if (message.namespace !== "") {
+      obj.namespace = message.namespace;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.query !== undefined) {
+      obj.query = Query.toJSON(message.query);
+    }
+    if (message.writesOnly !== false) {
+      obj.writesOnly = message.writesOnly;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    if (message.includeRaw !== false) {
+      obj.includeRaw = message.includeRaw;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ObjectHistoryRequest>): ObjectHistoryRequest {
+    return ObjectHistoryRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ObjectHistoryRequest>): ObjectHistoryRequest {
+    const message = createBaseObjectHistoryRequest();
+    message.apiGroup = object.apiGroup ?? "";
+    message.resource = object.resource ?? "";
+    message.namespace = object.namespace ?? "";
+    message.name = object.name ?? "";
+    message.query = (object.query !== undefined && object.query !== null) ? Query.fromPartial(object.query) : undefined;
+    message.writesOnly = object.writesOnly ?? false;
+    message.limit = object.limit ?? 0;
+    message.cursor = object.cursor ?? "";
+    message.includeRaw = object.includeRaw ?? false;
+    return message;
+  },
+};
+
+function createBaseObjectHistoryResponse(): ObjectHistoryResponse {
+  return {
+    event: undefined,
+    version: 0,
+    previousKey: Buffer.alloc(0),
+    changes: [],
+    omittedChangeCount: 0,
+    nextCursor: "",
+  };
+}
+
+export const ObjectHistoryResponse: MessageFns<ObjectHistoryResponse> = {
+  encode(message: ObjectHistoryResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.event !== undefined) {
+      AuditEvent.encode(message.event, writer.uint32(10).fork()).join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).int32(message.version);
+    }
+    if (message.previousKey.length !== 0) {
+      writer.uint32(26).bytes(message.previousKey);
+    }
+    for (const v of message.changes) {
+      ObjectChange.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.omittedChangeCount !== 0) {
+      writer.uint32(40).uint32(message.omittedChangeCount);
+    }
+    if (message.nextCursor !== "") {
+      writer.uint32(50).string(message.nextCursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObjectHistoryResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObjectHistoryResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.event = AuditEvent.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.previousKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.changes.push(ObjectChange.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.omittedChangeCount = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.nextCursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObjectHistoryResponse {
+    return {
+      event: isSet(object.event) ? AuditEvent.fromJSON(object.event) : undefined,
+      version: isSet(object.version) ? objectVersionFromJSON(object.version) : 0,
+      previousKey: isSet(object.previousKey)
+        ? Buffer.from(bytesFromBase64(object.previousKey))
+        : isSet(object.previous_key)
+        ? Buffer.from(bytesFromBase64(object.previous_key))
+        : Buffer.alloc(0),
+      changes: globalThis.Array.isArray(object?.changes)
+        ? object.changes.map((e: any) => ObjectChange.fromJSON(e))
+        : [],
+      omittedChangeCount: isSet(object.omittedChangeCount)
+        ? globalThis.Number(object.omittedChangeCount)
+        : isSet(object.omitted_change_count)
+        ? globalThis.Number(object.omitted_change_count)
+        : 0,
+      nextCursor: isSet(object.nextCursor)
+        ? globalThis.String(object.nextCursor)
+        : isSet(object.next_cursor)
+        ? globalThis.String(object.next_cursor)
+        : "",
+    };
+  },
+
+  toJSON(message: ObjectHistoryResponse): unknown {
+    const obj: any = {};
+    if (message.event !== undefined) {
+      obj.event = AuditEvent.toJSON(message.event);
+    }
+    if (message.version !== 0) {
+      obj.version = objectVersionToJSON(message.version);
+    }
+    if (message.previousKey.length !== 0) {
+      obj.previousKey = base64FromBytes(message.previousKey);
+    }
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => ObjectChange.toJSON(e));
+    }
+    if (message.omittedChangeCount !== 0) {
+      obj.omittedChangeCount = Math.round(message.omittedChangeCount);
+    }
+    if (message.nextCursor !== "") {
+      obj.nextCursor = message.nextCursor;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ObjectHistoryResponse>): ObjectHistoryResponse {
+    return ObjectHistoryResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ObjectHistoryResponse>): ObjectHistoryResponse {
+    const message = createBaseObjectHistoryResponse();
+    message.event = (object.event !== undefined && object.event !== null)
+      ? AuditEvent.fromPartial(object.event)
+      : undefined;
+    message.version = object.version ?? 0;
+    message.previousKey = object.previousKey ?? Buffer.alloc(0);
+    message.changes = object.changes?.map((e) => ObjectChange.fromPartial(e)) || [];
+    message.omittedChangeCount = object.omittedChangeCount ?? 0;
+    message.nextCursor = object.nextCursor ?? "";
+    return message;
+  },
+};
+
+function createBaseObjectChange(): ObjectChange {
+  return { path: "", before: "", after: "" };
+}
+
+export const ObjectChange: MessageFns<ObjectChange> = {
+  encode(message: ObjectChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(10).string(message.path);
+    }
+    if (message.before !== "") {
+      writer.uint32(18).string(message.before);
+    }
+    if (message.after !== "") {
+      writer.uint32(26).string(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ObjectChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObjectChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ObjectChange {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      before: isSet(object.before) ? globalThis.String(object.before) : "",
+      after: isSet(object.after) ? globalThis.String(object.after) : "",
+    };
+  },
+
+  toJSON(message: ObjectChange): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.before !== "") {
+      obj.before = message.before;
+    }
+    if (message.after !== "") {
+      obj.after = message.after;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ObjectChange>): ObjectChange {
+    return ObjectChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ObjectChange>): ObjectChange {
+    const message = createBaseObjectChange();
+    message.path = object.path ?? "";
+    message.before = object.before ?? "";
+    message.after = object.after ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifyRequest(): VerifyRequest {
+  return { checkpoints: [], publicKey: "" };
+}
+
+export const VerifyRequest: MessageFns<VerifyRequest> = {
+  encode(message: VerifyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.checkpoints) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.publicKey !== "") {
+      writer.uint32(18).string(message.publicKey);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.checkpoints.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.publicKey = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyRequest {
+    return {
+      checkpoints: globalThis.Array.isArray(object?.checkpoints)
+        ? object.checkpoints.map((e: any) => globalThis.String(e))
+        : [],
+      publicKey: isSet(object.publicKey)
+        ? globalThis.String(object.publicKey)
+        : isSet(object.public_key)
+        ? globalThis.String(object.public_key)
+        : "",
+    };
+  },
+
+  toJSON(message: VerifyRequest): unknown {
+    const obj: any = {};
+    if (message.checkpoints?.length) {
+      obj.checkpoints = message.checkpoints;
+    }
+    if (message.publicKey !== "") {
+      obj.publicKey = message.publicKey;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyRequest>): VerifyRequest {
+    return VerifyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyRequest>): VerifyRequest {
+    const message = createBaseVerifyRequest();
+    message.checkpoints = object.checkpoints?.map((e) => e) || [];
+    message.publicKey = object.publicKey ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifyResponse(): VerifyResponse {
+  return { progress: undefined, result: undefined };
+}
+
+export const VerifyResponse: MessageFns<VerifyResponse> = {
+  encode(message: VerifyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.progress !== undefined) {
+      VerifyProgress.encode(message.progress, writer.uint32(10).fork()).join();
+    }
+    if (message.result !== undefined) {
+      VerifyResult.encode(message.result, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.progress = VerifyProgress.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.result = VerifyResult.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyResponse {
+    return {
+      progress: isSet(object.progress) ? VerifyProgress.fromJSON(object.progress) : undefined,
+      result: isSet(object.result) ? VerifyResult.fromJSON(object.result) : undefined,
+    };
+  },
+
+  toJSON(message: VerifyResponse): unknown {
+    const obj: any = {};
+    if (message.progress !== undefined) {
+      obj.progress = VerifyProgress.toJSON(message.progress);
+    }
+    if (message.result !== undefined) {
+      obj.result = VerifyResult.toJSON(message.result);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyResponse>): VerifyResponse {
+    return VerifyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyResponse>): VerifyResponse {
+    const message = createBaseVerifyResponse();
+    message.progress = (object.progress !== undefined && object.progress !== null)
+      ? VerifyProgress.fromPartial(object.progress)
+      : undefined;
+    message.result = (object.result !== undefined && object.result !== null)
+      ? VerifyResult.fromPartial(object.result)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVerifyProgress(): VerifyProgress {
+  return { checkedBytes: 0n, totalBytes: 0n, problemCount: 0 };
+}
+
+export const VerifyProgress: MessageFns<VerifyProgress> = {
+  encode(message: VerifyProgress, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.checkedBytes !== 0n) {
+      if (BigInt.asUintN(64, message.checkedBytes) !== message.checkedBytes) {
+        throw new globalThis.Error("value provided for field message.checkedBytes of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.checkedBytes);
+    }
+    if (message.totalBytes !== 0n) {
+      if (BigInt.asUintN(64, message.totalBytes) !== message.totalBytes) {
+        throw new globalThis.Error("value provided for field message.totalBytes of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.totalBytes);
+    }
+    if (message.problemCount !== 0) {
+      writer.uint32(24).uint32(message.problemCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyProgress {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyProgress();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.checkedBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.totalBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.problemCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyProgress {
+    return {
+      checkedBytes: isSet(object.checkedBytes)
+        ? BigInt(object.checkedBytes)
+        : isSet(object.checked_bytes)
+        ? BigInt(object.checked_bytes)
+        : 0n,
+      totalBytes: isSet(object.totalBytes)
+        ? BigInt(object.totalBytes)
+        : isSet(object.total_bytes)
+        ? BigInt(object.total_bytes)
+        : 0n,
+      problemCount: isSet(object.problemCount)
+        ? globalThis.Number(object.problemCount)
+        : isSet(object.problem_count)
+        ? globalThis.Number(object.problem_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: VerifyProgress): unknown {
+    const obj: any = {};
+    if (message.checkedBytes !== 0n) {
+      obj.checkedBytes = message.checkedBytes.toString();
+    }
+    if (message.totalBytes !== 0n) {
+      obj.totalBytes = message.totalBytes.toString();
+    }
+    if (message.problemCount !== 0) {
+      obj.problemCount = Math.round(message.problemCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyProgress>): VerifyProgress {
+    return VerifyProgress.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyProgress>): VerifyProgress {
+    const message = createBaseVerifyProgress();
+    message.checkedBytes = (object.checkedBytes !== undefined && object.checkedBytes !== null)
+      ? BigInt(object.checkedBytes)
+      : 0n;
+    message.totalBytes = (object.totalBytes !== undefined && object.totalBytes !== null)
+      ? BigInt(object.totalBytes)
+      : 0n;
+    message.problemCount = object.problemCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseVerifyResult(): VerifyResult {
+  return {
+    proof: 0,
+    statement: "",
+    problems: [],
+    headCheckpoint: "",
+    firstKeptSegment: 0n,
+    removedHash: Buffer.alloc(0),
+    segmentCount: 0,
+    recordCount: 0n,
+    eventCount: 0n,
+    matchedCheckpointCount: 0,
+    removedCheckpointCount: 0,
+  };
+}
+
+export const VerifyResult: MessageFns<VerifyResult> = {
+  encode(message: VerifyResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.proof !== 0) {
+      writer.uint32(8).int32(message.proof);
+    }
+    if (message.statement !== "") {
+      writer.uint32(18).string(message.statement);
+    }
+    for (const v of message.problems) {
+      VerifyProblem.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.headCheckpoint !== "") {
+      writer.uint32(34).string(message.headCheckpoint);
+    }
+    if (message.firstKeptSegment !== 0n) {
+      if (BigInt.asUintN(64, message.firstKeptSegment) !== message.firstKeptSegment) {
+        throw new globalThis.Error("value provided for field message.firstKeptSegment of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.firstKeptSegment);
+    }
+    if (message.removedHash.length !== 0) {
+      writer.uint32(50).bytes(message.removedHash);
+    }
+    if (message.segmentCount !== 0) {
+      writer.uint32(56).uint32(message.segmentCount);
+    }
+    if (message.recordCount !== 0n) {
+      if (BigInt.asUintN(64, message.recordCount) !== message.recordCount) {
+        throw new globalThis.Error("value provided for field message.recordCount of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.recordCount);
+    }
+    if (message.eventCount !== 0n) {
+      if (BigInt.asUintN(64, message.eventCount) !== message.eventCount) {
+        throw new globalThis.Error("value provided for field message.eventCount of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.eventCount);
+    }
+    if (message.matchedCheckpointCount !== 0) {
+      writer.uint32(80).uint32(message.matchedCheckpointCount);
+    }
+    if (message.removedCheckpointCount !== 0) {
+      writer.uint32(88).uint32(message.removedCheckpointCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.proof = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.statement = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.problems.push(VerifyProblem.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.headCheckpoint = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.firstKeptSegment = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.removedHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.segmentCount = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.recordCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.eventCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.matchedCheckpointCount = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.removedCheckpointCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyResult {
+    return {
+      proof: isSet(object.proof) ? proofFromJSON(object.proof) : 0,
+      statement: isSet(object.statement) ? globalThis.String(object.statement) : "",
+      problems: globalThis.Array.isArray(object?.problems)
+        ? object.problems.map((e: any) => VerifyProblem.fromJSON(e))
+        : [],
+      headCheckpoint: isSet(object.headCheckpoint)
+        ? globalThis.String(object.headCheckpoint)
+        : isSet(object.head_checkpoint)
+        ? globalThis.String(object.head_checkpoint)
+        : "",
+      firstKeptSegment: isSet(object.firstKeptSegment)
+        ? BigInt(object.firstKeptSegment)
+        : isSet(object.first_kept_segment)
+        ? BigInt(object.first_kept_segment)
+        : 0n,
+      removedHash: isSet(object.removedHash)
+        ? Buffer.from(bytesFromBase64(object.removedHash))
+        : isSet(object.removed_hash)
+        ? Buffer.from(bytesFromBase64(object.removed_hash))
+        : Buffer.alloc(0),
+      segmentCount: isSet(object.segmentCount)
+        ? globalThis.Number(object.segmentCount)
+        : isSet(object.segment_count)
+        ? globalThis.Number(object.segment_count)
+        : 0,
+      recordCount: isSet(object.recordCount)
+        ? BigInt(object.recordCount)
+        : isSet(object.record_count)
+        ? BigInt(object.record_count)
+        : 0n,
+      eventCount: isSet(object.eventCount)
+        ? BigInt(object.eventCount)
+        : isSet(object.event_count)
+        ? BigInt(object.event_count)
+        : 0n,
+      matchedCheckpointCount: isSet(object.matchedCheckpointCount)
+        ? globalThis.Number(object.matchedCheckpointCount)
+        : isSet(object.matched_checkpoint_count)
+        ? globalThis.Number(object.matched_checkpoint_count)
+        : 0,
+      removedCheckpointCount: isSet(object.removedCheckpointCount)
+        ? globalThis.Number(object.removedCheckpointCount)
+        : isSet(object.removed_checkpoint_count)
+        ? globalThis.Number(object.removed_checkpoint_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: VerifyResult): unknown {
+    const obj: any = {};
+    if (message.proof !== 0) {
+      obj.proof = proofToJSON(message.proof);
+    }
+    if (message.statement !== "") {
+      obj.statement = message.statement;
+    }
+    if (message.problems?.length) {
+      obj.problems = message.problems.map((e) => VerifyProblem.toJSON(e));
+    }
+    if (message.headCheckpoint !== "") {
+      obj.headCheckpoint = message.headCheckpoint;
+    }
+    if (message.firstKeptSegment !== 0n) {
+      obj.firstKeptSegment = message.firstKeptSegment.toString();
+    }
+    if (message.removedHash.length !== 0) {
+      obj.removedHash = base64FromBytes(message.removedHash);
+    }
+    if (message.segmentCount !== 0) {
+      obj.segmentCount = Math.round(message.segmentCount);
+    }
+    if (message.recordCount !== 0n) {
+      obj.recordCount = message.recordCount.toString();
+    }
+    if (message.eventCount !== 0n) {
+      obj.eventCount = message.eventCount.toString();
+    }
+    if (message.matchedCheckpointCount !== 0) {
+      obj.matchedCheckpointCount = Math.round(message.matchedCheckpointCount);
+    }
+    if (message.removedCheckpointCount !== 0) {
+      obj.removedCheckpointCount = Math.round(message.removedCheckpointCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyResult>): VerifyResult {
+    return VerifyResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyResult>): VerifyResult {
+    const message = createBaseVerifyResult();
+    message.proof = object.proof ?? 0;
+    message.statement = object.statement ?? "";
+    message.problems = object.problems?.map((e) => VerifyProblem.fromPartial(e)) || [];
+    message.headCheckpoint = object.headCheckpoint ?? "";
+    message.firstKeptSegment = (object.firstKeptSegment !== undefined && object.firstKeptSegment !== null)
+      ? BigInt(object.firstKeptSegment)
+      : 0n;
+    message.removedHash = object.removedHash ?? Buffer.alloc(0);
+    message.segmentCount = object.segmentCount ?? 0;
+    message.recordCount = (object.recordCount !== undefined && object.recordCount !== null)
+      ? BigInt(object.recordCount)
+      : 0n;
+    message.eventCount = (object.eventCount !== undefined && object.eventCount !== null)
+      ? BigInt(object.eventCount)
+      : 0n;
+    message.matchedCheckpointCount = object.matchedCheckpointCount ?? 0;
+    message.removedCheckpointCount = object.removedCheckpointCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseVerifyProblem(): VerifyProblem {
+  return { segment: 0n, position: 0n, description: "" };
+}
+
+export const VerifyProblem: MessageFns<VerifyProblem> = {
+  encode(message: VerifyProblem, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.segment !== 0n) {
+      if (BigInt.asUintN(64, message.segment) !== message.segment) {
+        throw new globalThis.Error("value provided for field message.segment of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.segment);
+    }
+    if (message.position !== 0n) {
+      if (BigInt.asUintN(64, message.position) !== message.position) {
+        throw new globalThis.Error("value provided for field message.position of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.position);
+    }
+    if (message.description !== "") {
+      writer.uint32(26).string(message.description);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyProblem {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyProblem();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.segment = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.position = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyProblem {
+    return {
+      segment: isSet(object.segment) ? BigInt(object.segment) : 0n,
+      position: isSet(object.position) ? BigInt(object.position) : 0n,
+      description: isSet(object.description) ? globalThis.String(object.description) : "",
+    };
+  },
+
+  toJSON(message: VerifyProblem): unknown {
+    const obj: any = {};
+    if (message.segment !== 0n) {
+      obj.segment = message.segment.toString();
+    }
+    if (message.position !== 0n) {
+      obj.position = message.position.toString();
+    }
+    if (message.description !== "") {
+      obj.description = message.description;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyProblem>): VerifyProblem {
+    return VerifyProblem.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyProblem>): VerifyProblem {
+    const message = createBaseVerifyProblem();
+    message.segment = (object.segment !== undefined && object.segment !== null) ? BigInt(object.segment) : 0n;
+    message.position = (object.position !== undefined && object.position !== null) ? BigInt(object.position) : 0n;
+    message.description = object.description ?? "";
+    return message;
+  },
+};
+
+function createBaseStatsRequest(): StatsRequest {
+  return {};
+}
+
+export const StatsRequest: MessageFns<StatsRequest> = {
+  encode(_: StatsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): StatsRequest {
+    return {};
+  },
+
+  toJSON(_: StatsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<StatsRequest>): StatsRequest {
+    return StatsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<StatsRequest>): StatsRequest {
+    const message = createBaseStatsRequest();
+    return message;
+  },
+};
+
+function createBaseStatsResponse(): StatsResponse {
+  return {
+    engine: "",
+    eventCount: 0n,
+    oldestEvent: undefined,
+    newestEvent: undefined,
+    newestReceivedAt: undefined,
+    logBytes: 0n,
+    indexBytes: 0n,
+    memoryBytes: 0n,
+    segmentCount: 0,
+    damagedRecordCount: 0n,
+    headCheckpoint: "",
+    resumeToken: "",
+    retentionSeconds: 0n,
+    retentionBytes: 0n,
+  };
+}
+
+export const StatsResponse: MessageFns<StatsResponse> = {
+  encode(message: StatsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.eventCount !== 0n) {
+      if (BigInt.asUintN(64, message.eventCount) !== message.eventCount) {
+        throw new globalThis.Error("value provided for field message.eventCount of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.eventCount);
+    }
+    if (message.oldestEvent !== undefined) {
+      Timestamp.encode(message.oldestEvent, writer.uint32(26).fork()).join();
+    }
+    if (message.newestEvent !== undefined) {
+      Timestamp.encode(message.newestEvent, writer.uint32(34).fork()).join();
+    }
+    if (message.newestReceivedAt !== undefined) {
+      Timestamp.encode(message.newestReceivedAt, writer.uint32(42).fork()).join();
+    }
+    if (message.logBytes !== 0n) {
+      if (BigInt.asUintN(64, message.logBytes) !== message.logBytes) {
+        throw new globalThis.Error("value provided for field message.logBytes of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.logBytes);
+    }
+    if (message.indexBytes !== 0n) {
+      if (BigInt.asUintN(64, message.indexBytes) !== message.indexBytes) {
+        throw new globalThis.Error("value provided for field message.indexBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.indexBytes);
+    }
+    if (message.memoryBytes !== 0n) {
+      if (BigInt.asUintN(64, message.memoryBytes) !== message.memoryBytes) {
+        throw new globalThis.Error("value provided for field message.memoryBytes of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.memoryBytes);
+    }
+    if (message.segmentCount !== 0) {
+      writer.uint32(72).uint32(message.segmentCount);
+    }
+    if (message.damagedRecordCount !== 0n) {
+      if (BigInt.asUintN(64, message.damagedRecordCount) !== message.damagedRecordCount) {
+        throw new globalThis.Error("value provided for field message.damagedRecordCount of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.damagedRecordCount);
+    }
+    if (message.headCheckpoint !== "") {
+      writer.uint32(90).string(message.headCheckpoint);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(98).string(message.resumeToken);
+    }
+    if (message.retentionSeconds !== 0n) {
+      if (BigInt.asUintN(64, message.retentionSeconds) !== message.retentionSeconds) {
+        throw new globalThis.Error("value provided for field message.retentionSeconds of type uint64 too large");
+      }
+      writer.uint32(104).uint64(message.retentionSeconds);
+    }
+    if (message.retentionBytes !== 0n) {
+      if (BigInt.asUintN(64, message.retentionBytes) !== message.retentionBytes) {
+        throw new globalThis.Error("value provided for field message.retentionBytes of type uint64 too large");
+      }
+      writer.uint32(112).uint64(message.retentionBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StatsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStatsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.eventCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.oldestEvent = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.newestEvent = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.newestReceivedAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.logBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.indexBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.memoryBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.segmentCount = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.damagedRecordCount = reader.uint64() as bigint;
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.headCheckpoint = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.retentionSeconds = reader.uint64() as bigint;
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.retentionBytes = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StatsResponse {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      eventCount: isSet(object.eventCount)
+        ? BigInt(object.eventCount)
+        : isSet(object.event_count)
+        ? BigInt(object.event_count)
+        : 0n,
+      oldestEvent: isSet(object.oldestEvent)
+        ? fromJsonTimestamp(object.oldestEvent)
+        : isSet(object.oldest_event)
+        ? fromJsonTimestamp(object.oldest_event)
+        : undefined,
+      newestEvent: isSet(object.newestEvent)
+        ? fromJsonTimestamp(object.newestEvent)
+        : isSet(object.newest_event)
+        ? fromJsonTimestamp(object.newest_event)
+        : undefined,
+      newestReceivedAt: isSet(object.newestReceivedAt)
+        ? fromJsonTimestamp(object.newestReceivedAt)
+        : isSet(object.newest_received_at)
+        ? fromJsonTimestamp(object.newest_received_at)
+        : undefined,
+      logBytes: isSet(object.logBytes)
+        ? BigInt(object.logBytes)
+        : isSet(object.log_bytes)
+        ? BigInt(object.log_bytes)
+        : 0n,
+      indexBytes: isSet(object.indexBytes)
+        ? BigInt(object.indexBytes)
+        : isSet(object.index_bytes)
+        ? BigInt(object.index_bytes)
+        : 0n,
+      memoryBytes: isSet(object.memoryBytes)
+        ? BigInt(object.memoryBytes)
+        : isSet(object.memory_bytes)
+        ? BigInt(object.memory_bytes)
+        : 0n,
+      segmentCount: isSet(object.segmentCount)
+        ? globalThis.Number(object.segmentCount)
+        : isSet(object.segment_count)
+        ? globalThis.Number(object.segment_count)
+        : 0,
+      damagedRecordCount: isSet(object.damagedRecordCount)
+        ? BigInt(object.damagedRecordCount)
+        : isSet(object.damaged_record_count)
+        ? BigInt(object.damaged_record_count)
+        : 0n,
+      headCheckpoint: isSet(object.headCheckpoint)
+        ? globalThis.String(object.headCheckpoint)
+        : isSet(object.head_checkpoint)
+        ? globalThis.String(object.head_checkpoint)
+        : "",
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
+      retentionSeconds: isSet(object.retentionSeconds)
+        ? BigInt(object.retentionSeconds)
+        : isSet(object.retention_seconds)
+        ? BigInt(object.retention_seconds)
+        : 0n,
+      retentionBytes: isSet(object.retentionBytes)
+        ? BigInt(object.retentionBytes)
+        : isSet(object.retention_bytes)
+        ? BigInt(object.retention_bytes)
+        : 0n,
+    };
+  },
+
+  toJSON(message: StatsResponse): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.eventCount !== 0n) {
+      obj.eventCount = message.eventCount.toString();
+    }
+    if (message.oldestEvent !== undefined) {
+      obj.oldestEvent = fromTimestamp(message.oldestEvent).toISOString();
+    }
+    if (message.newestEvent !== undefined) {
+      obj.newestEvent = fromTimestamp(message.newestEvent).toISOString();
+    }
+    if (message.newestReceivedAt !== undefined) {
+      obj.newestReceivedAt = fromTimestamp(message.newestReceivedAt).toISOString();
+    }
+    if (message.logBytes !== 0n) {
+      obj.logBytes = message.logBytes.toString();
+    }
+    if (message.indexBytes !== 0n) {
+      obj.indexBytes = message.indexBytes.toString();
+    }
+    if (message.memoryBytes !== 0n) {
+      obj.memoryBytes = message.memoryBytes.toString();
+    }
+    if (message.segmentCount !== 0) {
+      obj.segmentCount = Math.round(message.segmentCount);
+    }
+    if (message.damagedRecordCount !== 0n) {
+      obj.damagedRecordCount = message.damagedRecordCount.toString();
+    }
+    if (message.headCheckpoint !== "") {
+      obj.headCheckpoint = message.headCheckpoint;
+    }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
+    if (message.retentionSeconds !== 0n) {
+      obj.retentionSeconds = message.retentionSeconds.toString();
+    }
+    if (message.retentionBytes !== 0n) {
+      obj.retentionBytes = message.retentionBytes.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StatsResponse>): StatsResponse {
+    return StatsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StatsResponse>): StatsResponse {
+    const message = createBaseStatsResponse();
+    message.engine = object.engine ?? "";
+    message.eventCount = (object.eventCount !== undefined && object.eventCount !== null)
+      ? BigInt(object.eventCount)
+      : 0n;
+    message.oldestEvent = (object.oldestEvent !== undefined && object.oldestEvent !== null)
+      ? Timestamp.fromPartial(object.oldestEvent)
+      : undefined;
+    message.newestEvent = (object.newestEvent !== undefined && object.newestEvent !== null)
+      ? Timestamp.fromPartial(object.newestEvent)
+      : undefined;
+    message.newestReceivedAt = (object.newestReceivedAt !== undefined && object.newestReceivedAt !== null)
+      ? Timestamp.fromPartial(object.newestReceivedAt)
+      : undefined;
+    message.logBytes = (object.logBytes !== undefined && object.logBytes !== null) ? BigInt(object.logBytes) : 0n;
+    message.indexBytes = (object.indexBytes !== undefined && object.indexBytes !== null)
+      ? BigInt(object.indexBytes)
+      : 0n;
+    message.memoryBytes = (object.memoryBytes !== undefined && object.memoryBytes !== null)
+      ? BigInt(object.memoryBytes)
+      : 0n;
+    message.segmentCount = object.segmentCount ?? 0;
+    message.damagedRecordCount = (object.damagedRecordCount !== undefined && object.damagedRecordCount !== null)
+      ? BigInt(object.damagedRecordCount)
+      : 0n;
+    message.headCheckpoint = object.headCheckpoint ?? "";
+    message.resumeToken = object.resumeToken ?? "";
+    message.retentionSeconds = (object.retentionSeconds !== undefined && object.retentionSeconds !== null)
+      ? BigInt(object.retentionSeconds)
+      : 0n;
+    message.retentionBytes = (object.retentionBytes !== undefined && object.retentionBytes !== null)
+      ? BigInt(object.retentionBytes)
+      : 0n;
     return message;
   },
 };
@@ -2288,10 +4723,11 @@ export const ArchiveServiceService = {
     responseDeserialize: (value: Buffer): AppendResponse => AppendResponse.decode(value),
   },
   /**
-   * Finds events, in the order asked for. A stored event is found within a second.
+   * Finds events, in the order asked for. A stored event is found within a second. Events are sent as soon as it is
+   * sure that no other comes before them: a search through much text gives its first results early.
    *
    * Errors: INVALID_ARGUMENT names the part of the query that is wrong; DEADLINE_EXCEEDED after the query
-   * time limit.
+   * time limit; RESOURCE_EXHAUSTED if too many queries run already (ask again later).
    */
   search: {
     path: "/auditing.v1.ArchiveService/Search" as const,
@@ -2340,7 +4776,11 @@ export const ArchiveServiceService = {
     responseSerialize: (value: HistogramResponse): Buffer => Buffer.from(HistogramResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): HistogramResponse => HistogramResponse.decode(value),
   },
-  /** Counts events by the values of a field, most frequent first. */
+  /**
+   * Counts events by the values of a field, any field, most frequent first.
+   *
+   * Errors: RESOURCE_EXHAUSTED if the field has more values among these events than can be counted.
+   */
   facets: {
     path: "/auditing.v1.ArchiveService/Facets" as const,
     requestStream: false as const,
@@ -2352,7 +4792,9 @@ export const ArchiveServiceService = {
   },
   /**
    * Sends events as they are stored, in the order of the archive, until the caller ends the call. A slow caller
-   * gets them later, but gets them.
+   * gets them later, but gets them. Each event carries a `resume_token`: a call that broke off goes on behind it.
+   *
+   * Errors: INVALID_ARGUMENT for a token that no archive gave.
    */
   tail: {
     path: "/auditing.v1.ArchiveService/Tail" as const,
@@ -2362,6 +4804,60 @@ export const ArchiveServiceService = {
     requestDeserialize: (value: Buffer): TailRequest => TailRequest.decode(value),
     responseSerialize: (value: AuditEvent): Buffer => Buffer.from(AuditEvent.encode(value).finish()),
     responseDeserialize: (value: Buffer): AuditEvent => AuditEvent.decode(value),
+  },
+  /**
+   * Sends all events that fit as one file, cut into chunks. No query time limit: it lasts as long as the caller reads.
+   *
+   * Errors: INVALID_ARGUMENT as Search; FAILED_PRECONDITION for Parquet where its library is not installed.
+   */
+  export: {
+    path: "/auditing.v1.ArchiveService/Export" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ExportRequest): Buffer => Buffer.from(ExportRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ExportRequest => ExportRequest.decode(value),
+    responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
+  },
+  /**
+   * All events of one object, oldest first, each with what it changed: who changed what.
+   *
+   * Errors: INVALID_ARGUMENT without resource or name.
+   */
+  objectHistory: {
+    path: "/auditing.v1.ArchiveService/ObjectHistory" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ObjectHistoryRequest): Buffer => Buffer.from(ObjectHistoryRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ObjectHistoryRequest => ObjectHistoryRequest.decode(value),
+    responseSerialize: (value: ObjectHistoryResponse): Buffer =>
+      Buffer.from(ObjectHistoryResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ObjectHistoryResponse => ObjectHistoryResponse.decode(value),
+  },
+  /**
+   * Reads the whole archive again and checks every checksum and the chain of hashes. Sends progress while it does so, then
+   * one result. VerifyResult says what this proves and what not.
+   *
+   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED by an engine that has no chain.
+   */
+  verify: {
+    path: "/auditing.v1.ArchiveService/Verify" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: VerifyRequest): Buffer => Buffer.from(VerifyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyRequest => VerifyRequest.decode(value),
+    responseSerialize: (value: VerifyResponse): Buffer => Buffer.from(VerifyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyResponse => VerifyResponse.decode(value),
+  },
+  /** What the archive holds and takes. */
+  stats: {
+    path: "/auditing.v1.ArchiveService/Stats" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StatsRequest): Buffer => Buffer.from(StatsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StatsRequest => StatsRequest.decode(value),
+    responseSerialize: (value: StatsResponse): Buffer => Buffer.from(StatsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): StatsResponse => StatsResponse.decode(value),
   },
 } as const;
 
@@ -2379,10 +4875,11 @@ export interface ArchiveServiceServer extends UntypedServiceImplementation {
    */
   appendStream: handleBidiStreamingCall<AppendRequest, AppendResponse>;
   /**
-   * Finds events, in the order asked for. A stored event is found within a second.
+   * Finds events, in the order asked for. A stored event is found within a second. Events are sent as soon as it is
+   * sure that no other comes before them: a search through much text gives its first results early.
    *
    * Errors: INVALID_ARGUMENT names the part of the query that is wrong; DEADLINE_EXCEEDED after the query
-   * time limit.
+   * time limit; RESOURCE_EXHAUSTED if too many queries run already (ask again later).
    */
   search: handleServerStreamingCall<SearchRequest, SearchResponse>;
   /**
@@ -2399,13 +4896,40 @@ export interface ArchiveServiceServer extends UntypedServiceImplementation {
    * Errors: INVALID_ARGUMENT for an interval that is not positive or gives more than 10,000 buckets.
    */
   histogram: handleUnaryCall<HistogramRequest, HistogramResponse>;
-  /** Counts events by the values of a field, most frequent first. */
+  /**
+   * Counts events by the values of a field, any field, most frequent first.
+   *
+   * Errors: RESOURCE_EXHAUSTED if the field has more values among these events than can be counted.
+   */
   facets: handleUnaryCall<FacetsRequest, FacetsResponse>;
   /**
    * Sends events as they are stored, in the order of the archive, until the caller ends the call. A slow caller
-   * gets them later, but gets them.
+   * gets them later, but gets them. Each event carries a `resume_token`: a call that broke off goes on behind it.
+   *
+   * Errors: INVALID_ARGUMENT for a token that no archive gave.
    */
   tail: handleServerStreamingCall<TailRequest, AuditEvent>;
+  /**
+   * Sends all events that fit as one file, cut into chunks. No query time limit: it lasts as long as the caller reads.
+   *
+   * Errors: INVALID_ARGUMENT as Search; FAILED_PRECONDITION for Parquet where its library is not installed.
+   */
+  export: handleServerStreamingCall<ExportRequest, ExportResponse>;
+  /**
+   * All events of one object, oldest first, each with what it changed: who changed what.
+   *
+   * Errors: INVALID_ARGUMENT without resource or name.
+   */
+  objectHistory: handleServerStreamingCall<ObjectHistoryRequest, ObjectHistoryResponse>;
+  /**
+   * Reads the whole archive again and checks every checksum and the chain of hashes. Sends progress while it does so, then
+   * one result. VerifyResult says what this proves and what not.
+   *
+   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED by an engine that has no chain.
+   */
+  verify: handleServerStreamingCall<VerifyRequest, VerifyResponse>;
+  /** What the archive holds and takes. */
+  stats: handleUnaryCall<StatsRequest, StatsResponse>;
 }
 
 export interface ArchiveServiceClient extends Client {
@@ -2438,10 +4962,11 @@ export interface ArchiveServiceClient extends Client {
   appendStream(options: Partial<CallOptions>): ClientDuplexStream<AppendRequest, AppendResponse>;
   appendStream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<AppendRequest, AppendResponse>;
   /**
-   * Finds events, in the order asked for. A stored event is found within a second.
+   * Finds events, in the order asked for. A stored event is found within a second. Events are sent as soon as it is
+   * sure that no other comes before them: a search through much text gives its first results early.
    *
    * Errors: INVALID_ARGUMENT names the part of the query that is wrong; DEADLINE_EXCEEDED after the query
-   * time limit.
+   * time limit; RESOURCE_EXHAUSTED if too many queries run already (ask again later).
    */
   search(request: SearchRequest, options?: Partial<CallOptions>): ClientReadableStream<SearchResponse>;
   search(
@@ -2502,7 +5027,11 @@ export interface ArchiveServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: HistogramResponse) => void,
   ): ClientUnaryCall;
-  /** Counts events by the values of a field, most frequent first. */
+  /**
+   * Counts events by the values of a field, any field, most frequent first.
+   *
+   * Errors: RESOURCE_EXHAUSTED if the field has more values among these events than can be counted.
+   */
   facets(
     request: FacetsRequest,
     callback: (error: ServiceError | null, response: FacetsResponse) => void,
@@ -2520,10 +5049,65 @@ export interface ArchiveServiceClient extends Client {
   ): ClientUnaryCall;
   /**
    * Sends events as they are stored, in the order of the archive, until the caller ends the call. A slow caller
-   * gets them later, but gets them.
+   * gets them later, but gets them. Each event carries a `resume_token`: a call that broke off goes on behind it.
+   *
+   * Errors: INVALID_ARGUMENT for a token that no archive gave.
    */
   tail(request: TailRequest, options?: Partial<CallOptions>): ClientReadableStream<AuditEvent>;
   tail(request: TailRequest, metadata?: Metadata, options?: Partial<CallOptions>): ClientReadableStream<AuditEvent>;
+  /**
+   * Sends all events that fit as one file, cut into chunks. No query time limit: it lasts as long as the caller reads.
+   *
+   * Errors: INVALID_ARGUMENT as Search; FAILED_PRECONDITION for Parquet where its library is not installed.
+   */
+  export(request: ExportRequest, options?: Partial<CallOptions>): ClientReadableStream<ExportResponse>;
+  export(
+    request: ExportRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ExportResponse>;
+  /**
+   * All events of one object, oldest first, each with what it changed: who changed what.
+   *
+   * Errors: INVALID_ARGUMENT without resource or name.
+   */
+  objectHistory(
+    request: ObjectHistoryRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ObjectHistoryResponse>;
+  objectHistory(
+    request: ObjectHistoryRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ObjectHistoryResponse>;
+  /**
+   * Reads the whole archive again and checks every checksum and the chain of hashes. Sends progress while it does so, then
+   * one result. VerifyResult says what this proves and what not.
+   *
+   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED by an engine that has no chain.
+   */
+  verify(request: VerifyRequest, options?: Partial<CallOptions>): ClientReadableStream<VerifyResponse>;
+  verify(
+    request: VerifyRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<VerifyResponse>;
+  /** What the archive holds and takes. */
+  stats(
+    request: StatsRequest,
+    callback: (error: ServiceError | null, response: StatsResponse) => void,
+  ): ClientUnaryCall;
+  stats(
+    request: StatsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: StatsResponse) => void,
+  ): ClientUnaryCall;
+  stats(
+    request: StatsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: StatsResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const ArchiveServiceClient = makeGenericClientConstructor(

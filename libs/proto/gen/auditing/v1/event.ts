@@ -313,6 +313,8 @@ export enum Field {
   AUDIT_ID = 23,
   /** RULE - The rule that kept or raised the event, as `<Rule resource>.<entry>`. Filled from the findings. */
   RULE = 24,
+  /** PRIORITY - Highest priority of these rules: text `DEBUG`, `INFO` or `WARNING`. Filled from the findings. */
+  PRIORITY = 25,
   UNRECOGNIZED = -1,
 }
 
@@ -393,6 +395,9 @@ export function fieldFromJSON(object: any): Field {
     case 24:
     case "FIELD_RULE":
       return Field.RULE;
+    case 25:
+    case "FIELD_PRIORITY":
+      return Field.PRIORITY;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -452,6 +457,8 @@ export function fieldToJSON(object: Field): string {
       return "FIELD_AUDIT_ID";
     case Field.RULE:
       return "FIELD_RULE";
+    case Field.PRIORITY:
+      return "FIELD_PRIORITY";
     case Field.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -685,6 +692,8 @@ export interface AuditEvent {
   strip: Strip;
   /** The archived bytes, verbatim but for `strip`. Absent unless asked for. */
   raw: Buffer;
+  /** Set by Tail: where to go on when the call has broken off. */
+  resumeToken: string;
 }
 
 export interface AuditEvent_AnnotationsEntry {
@@ -2201,6 +2210,7 @@ function createBaseAuditEvent(): AuditEvent {
     message: "",
     strip: 0,
     raw: Buffer.alloc(0),
+    resumeToken: "",
   };
 }
 
@@ -2277,6 +2287,9 @@ export const AuditEvent: MessageFns<AuditEvent> = {
     }
     if (message.raw.length !== 0) {
       writer.uint32(194).bytes(message.raw);
+    }
+    if (message.resumeToken !== "") {
+      writer.uint32(202).string(message.resumeToken);
     }
     return writer;
   },
@@ -2489,6 +2502,14 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             message.raw = Buffer.from(reader.bytes());
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.resumeToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2582,6 +2603,11 @@ export const AuditEvent: MessageFns<AuditEvent> = {
       message: isSet(object.message) ? globalThis.String(object.message) : "",
       strip: isSet(object.strip) ? stripFromJSON(object.strip) : 0,
       raw: isSet(object.raw) ? Buffer.from(bytesFromBase64(object.raw)) : Buffer.alloc(0),
+      resumeToken: isSet(object.resumeToken)
+        ? globalThis.String(object.resumeToken)
+        : isSet(object.resume_token)
+        ? globalThis.String(object.resume_token)
+        : "",
     };
   },
 
@@ -2665,6 +2691,9 @@ export const AuditEvent: MessageFns<AuditEvent> = {
     if (message.raw.length !== 0) {
       obj.raw = base64FromBytes(message.raw);
     }
+    if (message.resumeToken !== "") {
+      obj.resumeToken = message.resumeToken;
+    }
     return obj;
   },
 
@@ -2718,6 +2747,7 @@ export const AuditEvent: MessageFns<AuditEvent> = {
     message.message = object.message ?? "";
     message.strip = object.strip ?? 0;
     message.raw = object.raw ?? Buffer.alloc(0);
+    message.resumeToken = object.resumeToken ?? "";
     return message;
   },
 };
