@@ -1,6 +1,7 @@
 import { Level, Priority } from '@auditing/proto/event';
 import { Receiver, type WebhookSettings } from '@auditing/proto/rule';
 import { readSelector, type LabelSelector } from './label-selector';
+import { ACCESS_KEYS, readAccess } from './receiver-access';
 import { ObjectReader } from './resource-reader';
 import type { Report } from './report';
 import type { Resource } from './rule-set';
@@ -27,6 +28,7 @@ const DEFAULT_ALERTMANAGER = {
   name: 'alertmanager-main',
   path: '',
   port: 9093,
+  scheme: '',
 };
 
 const RECEIVER_TYPES = ['alertmanager', 'webhook', 'notificationmanager'];
@@ -121,6 +123,9 @@ function readReceiver(reader: ObjectReader): Receiver | undefined {
     return undefined;
   }
   const config = reader.child('config');
+  warnOfUnknown(config);
+  const access = readAccess(config, type);
+  if (access === undefined) return undefined;
   const url = config.text('url');
   const isBare = type === 'alertmanager' && url === '' && !config.has('service');
   const service = isBare
@@ -137,7 +142,17 @@ function readReceiver(reader: ObjectReader): Receiver | undefined {
     url: service !== undefined && type === 'alertmanager' ? '' : url,
     service: service !== undefined && (type === 'alertmanager' || url === '') ? service : undefined,
     caBundle: readCaBundle(config),
+    ...access,
   });
+}
+
+/** Unknown fields are let through, as the API server does, but a misspelt one must not go unseen. */
+function warnOfUnknown(config: ObjectReader): void {
+  const known: readonly string[] = ['url', 'service', 'caBundle', ...ACCESS_KEYS];
+  for (const key of config.keys()) {
+    if (known.includes(key)) continue;
+    config.report.warn(config.at(key), `expected ${known.join(', ')}; not used`);
+  }
 }
 
 function isUrl(url: string, config: ObjectReader): boolean {
@@ -163,7 +178,15 @@ function readService(reader: ObjectReader): NonNullable<Receiver['service']> | u
     );
     return undefined;
   }
-  return { namespace, name, path: reader.text('path'), port };
+  const scheme = reader.text('scheme').toLowerCase();
+  if (!['', 'http', 'https'].includes(scheme)) {
+    reader.report.error(
+      reader.at('scheme'),
+      `expected http or https, found \`${reader.text('scheme')}\``,
+    );
+    return undefined;
+  }
+  return { namespace, name, path: reader.text('path'), port, scheme };
 }
 
 /** PEM as in Kubernetes: in base64; or as it is. */

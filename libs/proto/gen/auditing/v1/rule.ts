@@ -257,6 +257,71 @@ export interface Receiver {
     | undefined;
   /** PEM certificates trusted besides the system's own. */
   caBundle: Buffer;
+  /** Sent as `Authorization: Bearer …`. */
+  bearerToken:
+    | SecretReference
+    | undefined;
+  /** Sent as `Authorization: Basic …`; a user name and a password in the url do the same. */
+  basicAuth:
+    | BasicAuth
+    | undefined;
+  /** Shown to a server that asks for one (mutual TLS). */
+  clientCertificate:
+    | ClientCertificate
+    | undefined;
+  /** Key of the HMAC-SHA-256 with which each request to a webhook is signed. */
+  signingKey:
+    | SecretReference
+    | undefined;
+  /** Sent with each request. */
+  headers: Header[];
+}
+
+/**
+ * Where a secret is. Exactly one of the two is given. Both are below the folder of secrets of the alert service, so that
+ * whoever may edit the Webhook resource cannot make it send other files away.
+ */
+export interface SecretReference {
+  /** Path of a file, relative to the folder of secrets. */
+  file: string;
+  /** A Secret that is mounted into the folder of secrets: the file is `<name>/<key>`. */
+  secret: SecretKey | undefined;
+}
+
+/** One entry of a Secret. */
+export interface SecretKey {
+  /** Name of the Secret. */
+  name: string;
+  /** Key of the entry. */
+  key: string;
+}
+
+/** User name and password. */
+export interface BasicAuth {
+  /** The user name. */
+  username: string;
+  /** The password. */
+  password: SecretReference | undefined;
+}
+
+/** A certificate and its key, in PEM. */
+export interface ClientCertificate {
+  /** The certificate, with those between it and its root. */
+  certificate:
+    | SecretReference
+    | undefined;
+  /** Its private key. */
+  privateKey: SecretReference | undefined;
+}
+
+/** One header of a request. */
+export interface Header {
+  /** Its name. */
+  name: string;
+  /** Its value; empty if `value_from` is given. */
+  value: string;
+  /** A secret that is its value. */
+  valueFrom: SecretReference | undefined;
 }
 
 /** A Service of the cluster. */
@@ -269,6 +334,8 @@ export interface ServiceReference {
   path: string;
   /** Port; the receiver type's usual one where 0. */
   port: number;
+  /** `http` or `https`. Empty: https if the receiver has a caBundle or a client certificate, else http. */
+  scheme: string;
 }
 
 /** Something wrong in a resource. */
@@ -1480,7 +1547,18 @@ export const WebhookSettings: MessageFns<WebhookSettings> = {
 };
 
 function createBaseReceiver(): Receiver {
-  return { name: "", type: "", url: "", service: undefined, caBundle: Buffer.alloc(0) };
+  return {
+    name: "",
+    type: "",
+    url: "",
+    service: undefined,
+    caBundle: Buffer.alloc(0),
+    bearerToken: undefined,
+    basicAuth: undefined,
+    clientCertificate: undefined,
+    signingKey: undefined,
+    headers: [],
+  };
 }
 
 export const Receiver: MessageFns<Receiver> = {
@@ -1499,6 +1577,21 @@ export const Receiver: MessageFns<Receiver> = {
     }
     if (message.caBundle.length !== 0) {
       writer.uint32(42).bytes(message.caBundle);
+    }
+    if (message.bearerToken !== undefined) {
+      SecretReference.encode(message.bearerToken, writer.uint32(50).fork()).join();
+    }
+    if (message.basicAuth !== undefined) {
+      BasicAuth.encode(message.basicAuth, writer.uint32(58).fork()).join();
+    }
+    if (message.clientCertificate !== undefined) {
+      ClientCertificate.encode(message.clientCertificate, writer.uint32(66).fork()).join();
+    }
+    if (message.signingKey !== undefined) {
+      SecretReference.encode(message.signingKey, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.headers) {
+      Header.encode(v!, writer.uint32(82).fork()).join();
     }
     return writer;
   },
@@ -1556,6 +1649,46 @@ export const Receiver: MessageFns<Receiver> = {
             message.caBundle = Buffer.from(reader.bytes());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.bearerToken = SecretReference.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.basicAuth = BasicAuth.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.clientCertificate = ClientCertificate.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.signingKey = SecretReference.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.headers.push(Header.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1579,6 +1712,29 @@ export const Receiver: MessageFns<Receiver> = {
         : isSet(object.ca_bundle)
         ? Buffer.from(bytesFromBase64(object.ca_bundle))
         : Buffer.alloc(0),
+      bearerToken: isSet(object.bearerToken)
+        ? SecretReference.fromJSON(object.bearerToken)
+        : isSet(object.bearer_token)
+        ? SecretReference.fromJSON(object.bearer_token)
+        : undefined,
+      basicAuth: isSet(object.basicAuth)
+        ? BasicAuth.fromJSON(object.basicAuth)
+        : isSet(object.basic_auth)
+        ? BasicAuth.fromJSON(object.basic_auth)
+        : undefined,
+      clientCertificate: isSet(object.clientCertificate)
+        ? ClientCertificate.fromJSON(object.clientCertificate)
+        : isSet(object.client_certificate)
+        ? ClientCertificate.fromJSON(object.client_certificate)
+        : undefined,
+      signingKey: isSet(object.signingKey)
+        ? SecretReference.fromJSON(object.signingKey)
+        : isSet(object.signing_key)
+        ? SecretReference.fromJSON(object.signing_key)
+        : undefined,
+      headers: globalThis.Array.isArray(object?.headers)
+        ? object.headers.map((e: any) => Header.fromJSON(e))
+        : [],
     };
   },
 
@@ -1599,6 +1755,21 @@ export const Receiver: MessageFns<Receiver> = {
     if (message.caBundle.length !== 0) {
       obj.caBundle = base64FromBytes(message.caBundle);
     }
+    if (message.bearerToken !== undefined) {
+      obj.bearerToken = SecretReference.toJSON(message.bearerToken);
+    }
+    if (message.basicAuth !== undefined) {
+      obj.basicAuth = BasicAuth.toJSON(message.basicAuth);
+    }
+    if (message.clientCertificate !== undefined) {
+      obj.clientCertificate = ClientCertificate.toJSON(message.clientCertificate);
+    }
+    if (message.signingKey !== undefined) {
+      obj.signingKey = SecretReference.toJSON(message.signingKey);
+    }
+    if (message.headers?.length) {
+      obj.headers = message.headers.map((e) => Header.toJSON(e));
+    }
     return obj;
   },
 
@@ -1614,12 +1785,484 @@ export const Receiver: MessageFns<Receiver> = {
       ? ServiceReference.fromPartial(object.service)
       : undefined;
     message.caBundle = object.caBundle ?? Buffer.alloc(0);
+    message.bearerToken = (object.bearerToken !== undefined && object.bearerToken !== null)
+      ? SecretReference.fromPartial(object.bearerToken)
+      : undefined;
+    message.basicAuth = (object.basicAuth !== undefined && object.basicAuth !== null)
+      ? BasicAuth.fromPartial(object.basicAuth)
+      : undefined;
+    message.clientCertificate = (object.clientCertificate !== undefined && object.clientCertificate !== null)
+      ? ClientCertificate.fromPartial(object.clientCertificate)
+      : undefined;
+    message.signingKey = (object.signingKey !== undefined && object.signingKey !== null)
+      ? SecretReference.fromPartial(object.signingKey)
+      : undefined;
+    message.headers = object.headers?.map((e) => Header.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseSecretReference(): SecretReference {
+  return { file: "", secret: undefined };
+}
+
+export const SecretReference: MessageFns<SecretReference> = {
+  encode(message: SecretReference, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.file !== "") {
+      writer.uint32(10).string(message.file);
+    }
+    if (message.secret !== undefined) {
+      SecretKey.encode(message.secret, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SecretReference {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSecretReference();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.file = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = SecretKey.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SecretReference {
+    return {
+      file: isSet(object.file) ? globalThis.String(object.file) : "",
+      secret: isSet(object.secret) ? SecretKey.fromJSON(object.secret) : undefined,
+    };
+  },
+
+  toJSON(message: SecretReference): unknown {
+    const obj: any = {};
+    if (message.file !== "") {
+      obj.file = message.file;
+    }
+    if (message.secret !== undefined) {
+      obj.secret = SecretKey.toJSON(message.secret);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SecretReference>): SecretReference {
+    return SecretReference.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SecretReference>): SecretReference {
+    const message = createBaseSecretReference();
+    message.file = object.file ?? "";
+    message.secret = (object.secret !== undefined && object.secret !== null)
+      ? SecretKey.fromPartial(object.secret)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseSecretKey(): SecretKey {
+  return { name: "", key: "" };
+}
+
+export const SecretKey: MessageFns<SecretKey> = {
+  encode(message: SecretKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SecretKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSecretKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SecretKey {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+    };
+  },
+
+  toJSON(message: SecretKey): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SecretKey>): SecretKey {
+    return SecretKey.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SecretKey>): SecretKey {
+    const message = createBaseSecretKey();
+    message.name = object.name ?? "";
+    message.key = object.key ?? "";
+    return message;
+  },
+};
+
+function createBaseBasicAuth(): BasicAuth {
+  return { username: "", password: undefined };
+}
+
+export const BasicAuth: MessageFns<BasicAuth> = {
+  encode(message: BasicAuth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.username !== "") {
+      writer.uint32(10).string(message.username);
+    }
+    if (message.password !== undefined) {
+      SecretReference.encode(message.password, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BasicAuth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBasicAuth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.username = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.password = SecretReference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BasicAuth {
+    return {
+      username: isSet(object.username) ? globalThis.String(object.username) : "",
+      password: isSet(object.password) ? SecretReference.fromJSON(object.password) : undefined,
+    };
+  },
+
+  toJSON(message: BasicAuth): unknown {
+    const obj: any = {};
+    if (message.username !== "") {
+      obj.username = message.username;
+    }
+    if (message.password !== undefined) {
+      obj.password = SecretReference.toJSON(message.password);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BasicAuth>): BasicAuth {
+    return BasicAuth.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BasicAuth>): BasicAuth {
+    const message = createBaseBasicAuth();
+    message.username = object.username ?? "";
+    message.password = (object.password !== undefined && object.password !== null)
+      ? SecretReference.fromPartial(object.password)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseClientCertificate(): ClientCertificate {
+  return { certificate: undefined, privateKey: undefined };
+}
+
+export const ClientCertificate: MessageFns<ClientCertificate> = {
+  encode(message: ClientCertificate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.certificate !== undefined) {
+      SecretReference.encode(message.certificate, writer.uint32(10).fork()).join();
+    }
+    if (message.privateKey !== undefined) {
+      SecretReference.encode(message.privateKey, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClientCertificate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClientCertificate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.certificate = SecretReference.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.privateKey = SecretReference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClientCertificate {
+    return {
+      certificate: isSet(object.certificate) ? SecretReference.fromJSON(object.certificate) : undefined,
+      privateKey: isSet(object.privateKey)
+        ? SecretReference.fromJSON(object.privateKey)
+        : isSet(object.private_key)
+        ? SecretReference.fromJSON(object.private_key)
+        : undefined,
+    };
+  },
+
+  toJSON(message: ClientCertificate): unknown {
+    const obj: any = {};
+    if (message.certificate !== undefined) {
+      obj.certificate = SecretReference.toJSON(message.certificate);
+    }
+    if (message.privateKey !== undefined) {
+      obj.privateKey = SecretReference.toJSON(message.privateKey);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClientCertificate>): ClientCertificate {
+    return ClientCertificate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClientCertificate>): ClientCertificate {
+    const message = createBaseClientCertificate();
+    message.certificate = (object.certificate !== undefined && object.certificate !== null)
+      ? SecretReference.fromPartial(object.certificate)
+      : undefined;
+    message.privateKey = (object.privateKey !== undefined && object.privateKey !== null)
+      ? SecretReference.fromPartial(object.privateKey)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHeader(): Header {
+  return { name: "", value: "", valueFrom: undefined };
+}
+
+export const Header: MessageFns<Header> = {
+  encode(message: Header, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.valueFrom !== undefined) {
+      SecretReference.encode(message.valueFrom, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Header {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeader();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.valueFrom = SecretReference.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Header {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+      valueFrom: isSet(object.valueFrom)
+        ? SecretReference.fromJSON(object.valueFrom)
+        : isSet(object.value_from)
+        ? SecretReference.fromJSON(object.value_from)
+        : undefined,
+    };
+  },
+
+  toJSON(message: Header): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    if (message.valueFrom !== undefined) {
+      obj.valueFrom = SecretReference.toJSON(message.valueFrom);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Header>): Header {
+    return Header.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Header>): Header {
+    const message = createBaseHeader();
+    message.name = object.name ?? "";
+    message.value = object.value ?? "";
+    message.valueFrom = (object.valueFrom !== undefined && object.valueFrom !== null)
+      ? SecretReference.fromPartial(object.valueFrom)
+      : undefined;
     return message;
   },
 };
 
 function createBaseServiceReference(): ServiceReference {
-  return { namespace: "", name: "", path: "", port: 0 };
+  return { namespace: "", name: "", path: "", port: 0, scheme: "" };
 }
 
 export const ServiceReference: MessageFns<ServiceReference> = {
@@ -1635,6 +2278,9 @@ export const ServiceReference: MessageFns<ServiceReference> = {
     }
     if (message.port !== 0) {
       writer.uint32(32).uint32(message.port);
+    }
+    if (message.scheme !== "") {
+      writer.uint32(42).string(message.scheme);
     }
     return writer;
   },
@@ -1684,6 +2330,14 @@ export const ServiceReference: MessageFns<ServiceReference> = {
             message.port = reader.uint32();
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1702,6 +2356,7 @@ export const ServiceReference: MessageFns<ServiceReference> = {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       path: isSet(object.path) ? globalThis.String(object.path) : "",
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      scheme: isSet(object.scheme) ? globalThis.String(object.scheme) : "",
     };
   },
 
@@ -1719,6 +2374,9 @@ export const ServiceReference: MessageFns<ServiceReference> = {
     if (message.port !== 0) {
       obj.port = Math.round(message.port);
     }
+    if (message.scheme !== "") {
+      obj.scheme = message.scheme;
+    }
     return obj;
   },
 
@@ -1731,6 +2389,7 @@ export const ServiceReference: MessageFns<ServiceReference> = {
     message.name = object.name ?? "";
     message.path = object.path ?? "";
     message.port = object.port ?? 0;
+    message.scheme = object.scheme ?? "";
     return message;
   },
 };
