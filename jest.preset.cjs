@@ -2,10 +2,10 @@
 // so that no node flag is needed.
 
 /**
- * Packages that ship only ES modules must be named here to be transformed too: jest can require()
- * them by itself only from Node 24.9 on.
+ * Packages that ship only ES modules, or import() at run time, must be named here to be transformed
+ * too: jest can do neither by itself before Node 24.9.
  */
-const ESM_ONLY = [];
+const ESM_ONLY = ['@opentelemetry/otlp-exporter-base'];
 
 /** @type {import('jest').Config} */
 module.exports = {

@@ -1,5 +1,5 @@
-// Bundles one app (the current directory) into dist/main.js: one ES module that needs no node_modules but the
-// packages named in EXTERNAL.
+// Bundles one app (the current directory) into dist/: main.js, and chunks of what is loaded only when it is wanted. It
+// needs no node_modules but the packages named in EXTERNAL.
 import { readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
@@ -10,7 +10,9 @@ const { name } = JSON.parse(await readFile('package.json', 'utf8'));
 await rm('dist', { recursive: true, force: true });
 const result = await build({
   entryPoints: ['main.ts'],
-  outfile: 'dist/main.js',
+  outdir: 'dist',
+  chunkNames: '[name]-[hash]',
+  splitting: true,
   bundle: true,
   platform: 'node',
   target: 'node20',

@@ -1,3 +1,4 @@
+import { batchName } from '@auditing/audit-event/batch-name';
 import { status } from '@grpc/grpc-js';
 import { DeliveryState, RaiseResponse, type AlertServiceService } from '@auditing/proto/alert';
 import type { AlertStatus, Delivery, ListRequest, RaiseRequest } from '@auditing/proto/alert';
@@ -6,6 +7,7 @@ import type { Timestamp } from '@auditing/proto/timestamp';
 import type { Api } from '@auditing/service/rpc';
 import { RpcError } from '@auditing/service/rpc-error';
 import { answerStream } from '@auditing/service/stream-call';
+import { traced, type Tracing } from '@auditing/service/tracing';
 import type { Logger } from 'pino';
 import type { AlertEntry, DeliveryEntry } from './alert-index';
 import type { AlertMetrics } from './alert-metrics';
@@ -22,6 +24,7 @@ const KEY_BYTES = 32;
 export interface AlertServiceOptions {
   readonly outbox: Outbox;
   readonly metrics: AlertMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   /** Names of the receivers in use; undefined until they are known. */
   readonly receivers: () => readonly string[] | undefined;
@@ -29,13 +32,20 @@ export interface AlertServiceOptions {
 
 /** The service, as the gateway and tools see it. */
 export function alertApi(options: AlertServiceOptions): Api<typeof AlertServiceService> {
-  const { outbox, log } = options;
+  const { outbox, tracing, log } = options;
   const watch = new AlertWatch((alert) => readStatus(outbox, alert));
   outbox.onChange = (alert) => watch.tell(alert);
-  const raise = (request: RaiseRequest): Promise<RaiseResponse> => raiseAlerts(options, request);
+  const raise = traced(tracing, 'AlertService/Raise', (request: RaiseRequest) =>
+    raiseAlerts(options, request),
+  );
   return {
     raise,
-    raiseStream: answerStream(raise, { response: RaiseResponse, window: STREAM_WINDOW, log }),
+    raiseStream: answerStream(raise, {
+      response: RaiseResponse,
+      window: STREAM_WINDOW,
+      log,
+      subject: ({ id }) => ({ batch: batchName(id) }),
+    }),
     list: async (request) => ({ alerts: await listAlerts(outbox, request) }),
     watch: ({ rule }, signal) => watch.watch(rule, signal),
   };

@@ -68,7 +68,7 @@ export async function openAlert(
   closeLater('settings', () => following.done);
   const unknown = 'the rule service, which knows the receivers, was not reached yet';
   return {
-    api: alertApi({ outbox, metrics, log, receivers: () => receivers }),
+    api: alertApi({ outbox, metrics, tracing: context.tracing, log, receivers: () => receivers }),
     ready: () => (receivers ? Promise.resolve() : Promise.reject(new Error(unknown))),
   };
 }

@@ -8,7 +8,7 @@ import {
   ArchiveServiceService,
   Match,
   SearchRequest,
-  type AppendRequest,
+  AppendRequest,
   type KeptBatch,
 } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
@@ -54,7 +54,7 @@ async function shut(): Promise<void> {
 }
 
 function request(kept: KeptBatch, call = 0): AppendRequest {
-  return { call, kept, settledBelow: 0n };
+  return AppendRequest.create({ call, kept });
 }
 
 test('what is appended over gRPC is found over gRPC, after a restart too', async () => {

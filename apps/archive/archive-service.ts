@@ -1,3 +1,4 @@
+import { batchName } from '@auditing/audit-event/batch-name';
 import { status } from '@grpc/grpc-js';
 import {
   AppendResponse,
@@ -7,6 +8,7 @@ import {
 import type { Api } from '@auditing/service/rpc';
 import { RpcError } from '@auditing/service/rpc-error';
 import { answerStream } from '@auditing/service/stream-call';
+import { ended, traced, type Tracing } from '@auditing/service/tracing';
 import { cancelled } from '@auditing/service/wait';
 import type { Logger } from 'pino';
 
@@ -22,6 +24,7 @@ const APPEND_WINDOW = 32;
 export interface ArchiveParts {
   readonly engine: Engine;
   readonly metrics: ArchiveMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
 }
 
@@ -29,22 +32,32 @@ export interface ArchiveParts {
 export function archiveApi({
   engine,
   metrics,
+  tracing,
   log,
 }: ArchiveParts): Api<typeof ArchiveServiceService> {
-  const append = async (request: AppendRequest, signal: AbortSignal): Promise<AppendResponse> => {
+  const store = async (request: AppendRequest, signal: AbortSignal): Promise<AppendResponse> => {
     // Before it is written, giving up costs nothing; afterwards the batch is stored, whoever still waits.
     if (signal.aborted) throw cancelled();
     const kept = checkAppend(request.kept);
     const stop = metrics.appendSeconds.startTimer();
-    const { archivedCount, duplicateCount } = await engine.append(kept, request.settledBelow);
+    const { archivedCount, duplicateCount } = await ended(
+      tracing.step('commit', request.traceParent),
+      engine.append(kept, request.settledBelow),
+    );
     stop();
     metrics.archived.inc(archivedCount);
     metrics.duplicate.inc(duplicateCount);
     return AppendResponse.create({ call: request.call, archivedCount, duplicateCount });
   };
+  const append = traced(tracing, 'ArchiveService/Append', store);
   return {
     append,
-    appendStream: answerStream(append, { response: AppendResponse, window: APPEND_WINDOW, log }),
+    appendStream: answerStream(append, {
+      response: AppendResponse,
+      window: APPEND_WINDOW,
+      log,
+      subject: ({ kept }) => ({ batch: batchName(kept?.batch?.id) }),
+    }),
     search: (request, signal) => deferred(() => engine.search(checkSearch(request), signal)),
     async get({ key }, signal) {
       const event = await engine.get(checkKey(key), signal);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
-import { ArchiveServiceService, type KeptBatch } from '@auditing/proto/archive';
+import { AppendRequest, ArchiveServiceService, type KeptBatch } from '@auditing/proto/archive';
 import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
 import { INSECURE } from '@auditing/service/grpc-tls';
 import { build } from 'esbuild';
@@ -77,7 +77,7 @@ async function send(
   let next = 0;
   const sender = async (): Promise<void> => {
     for (let batch = batches[next++]; batch !== undefined; batch = batches[next++]) {
-      await archive.client.api.append({ call: 0, kept: batch, settledBelow: 0n }, never);
+      await archive.client.api.append(AppendRequest.create({ kept: batch }), never);
       onAcknowledged(batch);
     }
   };

@@ -36,13 +36,18 @@ export async function openArchive(
   context: Context<ArchiveConfig>,
   files: Files = nodeFiles,
 ): Promise<OpenedArchive> {
-  const { log, metrics, closeLater } = context;
+  const { log, metrics, tracing, closeLater } = context;
   const engine = await openEngine(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
   closeLater('archive maintenance', maintenance.close);
   return {
-    api: archiveApi({ engine, log, metrics: archiveMetrics(metrics, () => engine.gauges()) }),
+    api: archiveApi({
+      engine,
+      log,
+      tracing,
+      metrics: archiveMetrics(metrics, () => engine.gauges()),
+    }),
   };
 }
 

@@ -1,3 +1,4 @@
+import { batchName } from '@auditing/audit-event/batch-name';
 import { decodedEvents } from '@auditing/audit-event/decoded-batch';
 import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
 import { RpcError } from '@auditing/service/rpc-error';
@@ -39,7 +40,7 @@ export function openBurial({ deadLetters, metrics, log }: BurialOptions): Burial
         code: cause instanceof RpcError ? cause.code : status.INTERNAL,
         message: cause instanceof Error ? cause.message : String(cause),
       };
-      log.error({ err: cause, service, id: batch.id }, 'event refused for good');
+      log.error({ err: cause, service, batch: batchName(batch.id) }, 'event refused for good');
       metrics.refused.inc({ service });
       await deadLetters.add({
         kind: 'event',
@@ -50,7 +51,10 @@ export function openBurial({ deadLetters, metrics, log }: BurialOptions): Burial
       });
     },
     async buryPart({ batch, position }, cause) {
-      log.error({ err: cause, id: batch.id, position }, 'part of the spool cannot be read');
+      log.error(
+        { err: cause, batch: batchName(batch.id), position },
+        'part of the spool cannot be read',
+      );
       metrics.refused.inc({ service: 'spool' }, batch.eventCount);
       const why = cause instanceof Error ? cause.message : String(cause);
       await deadLetters.add({

@@ -27,10 +27,10 @@ export function archiveConsumer(
     name: 'archive',
     limits: LIMITS,
     wants: ({ verdicts }) => (verdicts?.verdicts.length ?? 0) > 0,
-    deliver: ({ decided, settledBelow }, signal) =>
+    deliver: ({ decided, settledBelow, traceParent }, signal) =>
       deliver(decided, options, {
         make: (range) => keptBatch(decided, range),
-        send: (kept) => append({ call: 0, kept, settledBelow }, signal),
+        send: (kept) => append({ call: 0, kept, settledBelow, traceParent }, signal),
         signal,
       }),
   };
@@ -45,10 +45,10 @@ export function alertConsumer(
     name: 'alert',
     limits: LIMITS,
     wants: ({ verdicts }) => verdicts !== undefined && alertCount(verdicts) > 0,
-    deliver: ({ decided, settledBelow }, signal) =>
+    deliver: ({ decided, settledBelow, traceParent }, signal) =>
       deliver(decided, options, {
         make: (range) => Promise.resolve(raiseRequest(decided, range)),
-        send: (request) => raise({ ...request, settledBelow }, signal),
+        send: (request) => raise({ ...request, settledBelow, traceParent }, signal),
         signal,
       }),
   };
@@ -59,7 +59,7 @@ function raiseRequest(decided: DecidedPart, range: EventRange): RaiseRequest | u
   const { id } = decided.part.batch;
   if (alerts.length === 0 || !id) return undefined;
   const rangeId = { ...id, firstEvent: range.first, eventCount: range.count };
-  return { call: 0, id: rangeId, alerts, settledBelow: 0n };
+  return { call: 0, id: rangeId, alerts, settledBelow: 0n, traceParent: '' };
 }
 
 /** How a range of a part is brought to a service. */

@@ -118,7 +118,10 @@ async function evaluateRange(
         ? decider.makeRequest(toDecide, await decider.settings.inForce(signal))
         : evaluateWhole(toDecide);
     try {
-      const { verdicts } = await decider.guardCall(risky, () => decider.evaluate(request, signal));
+      const { traceParent } = part;
+      const { verdicts } = await decider.guardCall(risky, () =>
+        decider.evaluate({ ...request, traceParent }, signal),
+      );
       return placed(verdicts, chosen);
     } catch (error) {
       if (!(error instanceof RpcError) || error.code !== status.FAILED_PRECONDITION) throw error;

@@ -1,10 +1,12 @@
 import { Strip } from '@auditing/proto/event';
 import type { Decision } from '@auditing/proto/spool';
+import { ended, type Tracing } from '@auditing/service/tracing';
 import { alertCount } from './alerts-from';
 import { decide, type Decider } from './decide';
 import type { Decisions } from './decisions';
 import { orderedWindow } from './ordered-window';
 import { readableParts, type PartReaderOptions } from './part-reader';
+import { partSpan } from './part-span';
 import type { SpoolPart } from './spool';
 
 /** Parts being decided at once: part n + 1 is decided while the decision on n is written. */
@@ -18,6 +20,7 @@ const DECIDE_LIMITS = {
 export interface DecidingOptions extends PartReaderOptions {
   readonly decisions: Decisions;
   readonly decider: Decider;
+  readonly tracing: Tracing;
 }
 
 /** The first step: reads the spool, decides, writes down what was decided. */
@@ -66,13 +69,15 @@ export class Deciding {
   }
 
   async #decide(part: SpoolPart, signal: AbortSignal): Promise<Decision> {
-    const { decider, metrics } = this.options;
+    const { decider, metrics, tracing } = this.options;
+    const span = partSpan(tracing, 'decide', part);
     const stage = { stage: 'decide' };
     const stopTimer = metrics.decisionSeconds.startTimer();
     this.#underWay.add(part);
     metrics.inFlight.inc(stage);
     try {
-      return await decide(part, decider, signal);
+      const { traceParent } = span;
+      return await ended(span, decide({ ...part, traceParent }, decider, signal));
     } finally {
       this.#underWay.delete(part);
       metrics.inFlight.dec(stage);

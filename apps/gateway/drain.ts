@@ -1,12 +1,15 @@
+import { batchName } from '@auditing/audit-event/batch-name';
 import type { Cursor } from '@auditing/journal/cursor';
 import type { BatchId } from '@auditing/proto/event';
 import { DrainCursor, type Decision } from '@auditing/proto/spool';
+import { ended, type Tracing } from '@auditing/service/tracing';
 import { wait } from '@auditing/service/wait';
 import type { Guard } from './attempts';
 import { readEvents, type Burial } from './burial';
 import type { DecisionRecord, Decisions } from './decisions';
 import type { DecidedPart } from './kept-batch';
 import { orderedWindow, type WindowLimits } from './ordered-window';
+import { partSpan } from './part-span';
 import { PartReader, type PartReaderOptions } from './part-reader';
 import type { SpoolPart } from './spool';
 
@@ -28,6 +31,8 @@ export interface Delivery {
   readonly decided: DecidedPart;
   /** Sequences of the part's epoch below this one will never be sent again. */
   readonly settledBelow: bigint;
+  /** W3C traceparent of the delivery; empty if it is not traced. */
+  readonly traceParent: string;
 }
 
 /** What a consumer reads, and where it notes how far it is. */
@@ -35,6 +40,7 @@ export interface DrainOptions extends PartReaderOptions {
   readonly decisions: Decisions;
   readonly burial: Burial;
   readonly guard: Guard;
+  readonly tracing: Tracing;
   readonly cursor: Cursor;
   /** Called when progress is on disk. */
   readonly onSaved: () => Promise<void>;
@@ -128,7 +134,7 @@ export class Drain {
     const { log, metrics } = this.#options;
     const { name } = this.#consumer;
     log.error(
-      { consumer: name, id: decision.id },
+      { consumer: name, batch: batchName(decision.id) },
       'a decided part is not in the spool: its events are lost',
     );
     metrics.lostParts.inc();
@@ -137,7 +143,7 @@ export class Drain {
 
   async #deliver({ part, record }: Step, signal: AbortSignal): Promise<void> {
     if (!part) return;
-    const { metrics } = this.#options;
+    const { metrics, tracing } = this.#options;
     const { name, deliver } = this.#consumer;
     const { verdicts } = record.decision;
     if (!verdicts) throw new Error(`the decision at ${record.position} holds no verdicts`);
@@ -149,7 +155,10 @@ export class Drain {
       const { id } = part.batch;
       const settledBelow =
         this.#settled?.epoch === id?.epoch ? (this.#settled?.sequence ?? 0n) : 0n;
-      await deliver({ decided: { part, events, verdicts }, settledBelow }, signal);
+      const span = partSpan(tracing, name, part);
+      const { traceParent } = span;
+      const decided = { part, events, verdicts };
+      await ended(span, deliver({ decided, settledBelow, traceParent }, signal));
     } finally {
       metrics.inFlight.dec({ stage: name });
       this.#underWay.delete(part);

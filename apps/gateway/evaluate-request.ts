@@ -18,7 +18,7 @@ export type MakeEvaluateRequest = (toDecide: EventsToDecide, ruleSet: RuleSet) =
 export const evaluateInProcess: MakeEvaluateRequest = (toDecide) => {
   const batch = batchOf(toDecide);
   rememberDecoded(batch, toDecide.events);
-  return { call: 0, batch, projectionVersion: '', documents: [] };
+  return { call: 0, traceParent: '', batch, projectionVersion: '', documents: [] };
 };
 
 /** For a rule service behind a socket: it gets what the rule set reads, and whole events only where it needs them. */
@@ -28,6 +28,7 @@ export const evaluateRemotely: MakeEvaluateRequest = (toDecide, { projection, ve
   const needs = projection?.documents ?? [];
   return {
     call: 0,
+    traceParent: '',
     batch,
     projectionVersion: version,
     documents: documents(toDecide.events, (event) => needs.some((need) => fits(need, event))),
@@ -38,6 +39,7 @@ export const evaluateRemotely: MakeEvaluateRequest = (toDecide, { projection, ve
 export function evaluateWhole(toDecide: EventsToDecide): EvaluateRequest {
   return {
     call: 0,
+    traceParent: '',
     batch: batchOf(toDecide),
     projectionVersion: '',
     documents: documents(toDecide.events, () => true),

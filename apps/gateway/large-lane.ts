@@ -24,6 +24,8 @@ export interface LargeBodyWire {
   readonly gzip: boolean;
   /** Bytes that were read already. */
   readonly head?: Buffer;
+  /** W3C traceparent of its POST; empty if that is not traced. */
+  readonly traceParent: string;
 }
 
 /** A large body may take this many times as long to arrive. */
@@ -67,7 +69,7 @@ export class LargeLane {
     const done = (): Promise<void> => file.remove().finally(leave);
     try {
       await this.#write(file, req, wire);
-      work = takeLargeBody(this.#intake, file, arrivalOf(req));
+      work = takeLargeBody(this.#intake, file, arrivalOf(req, wire.traceParent));
       await answerWithin(ANSWER_MS, work, this.#intake);
     } finally {
       // Work that was not done in time still reads the file.
@@ -85,7 +87,7 @@ export class LargeLane {
       if (!(error instanceof BodyError)) throw error;
       await buryBody(this.#intake, error, {
         ...(await file.letter(this.#intake.deadLetters.maxDataBytes)),
-        ...arrivalOf(req),
+        ...arrivalOf(req, wire.traceParent),
       });
       throw badBody(error);
     }

@@ -23,7 +23,7 @@ export async function openIntake(
   runtime: Runtime,
   files?: Files,
 ): Promise<Intake> {
-  const { log, metrics: registry, closeLater } = runtime;
+  const { log, metrics: registry, tracing, closeLater } = runtime;
   const directory = join(config.dataDir, 'gateway');
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const metrics = receiveMetrics(registry);
@@ -45,5 +45,5 @@ export async function openIntake(
   });
   closeLater('spool', () => spool.close());
   watchLevels(registry, { spool, deadLetters });
-  return { spool, deadLetters, recent, metrics, log };
+  return { spool, deadLetters, recent, metrics, tracing, log };
 }

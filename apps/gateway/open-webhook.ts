@@ -64,6 +64,7 @@ export async function openWebhook(
         token: webhook.token,
       }),
       metrics: intake.metrics,
+      tracing: runtime.tracing,
       log: runtime.log,
       ready: () => ready(intake, runtime),
     },

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openCursor } from '@auditing/journal/cursor';
 import type { Files } from '@auditing/journal/files';
 import { nodeFiles } from '@auditing/journal/node-files';
+import type { Tracing } from '@auditing/service/tracing';
 import type { Logger } from 'pino';
 import { Attempts, unguarded, type Guard } from './attempts';
 import { openBurial, type Burial } from './burial';
@@ -24,6 +25,7 @@ export interface PipelineOptions {
   readonly services: PipelineServices;
   readonly deadLetters: Pick<DeadLetters, 'add'>;
   readonly metrics: PipelineMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   /** File operations; the real ones unless a test gives others. */
   readonly files?: Files;

@@ -78,12 +78,12 @@ export class Receiver {
    * @throws {Refusal} which says what to answer.
    * @throws {SenderGoneError} if there is nobody to answer.
    */
-  async receive(req: IncomingMessage): Promise<void> {
+  async receive(req: IncomingMessage, traceParent: string): Promise<void> {
     const headers = bodyHeaders(req.headers);
     const { length = 0, gzip } = headers;
     const { bodyMaxBytes } = this.#options;
     if (length > bodyMaxBytes) throw tooLarge(bodyMaxBytes);
-    if (length > this.#ordinaryMaxBytes) return this.#lane.receive(req, { gzip });
+    if (length > this.#ordinaryMaxBytes) return this.#lane.receive(req, { gzip, traceParent });
     const release = await waitForRoom(req, this.budget, {
       bytes: this.#memoryOf(headers),
       waitMs: this.#waits.roomMs,
@@ -96,12 +96,14 @@ export class Receiver {
         maxBytes: this.#ordinaryMaxBytes,
         timeoutMs: this.#options.bodyTimeoutMs,
       });
-      const body = read.whole ? await this.#unpack(read.bytes, headers, arrivalOf(req)) : undefined;
+      const body = read.whole
+        ? await this.#unpack(read.bytes, headers, arrivalOf(req, traceParent))
+        : undefined;
       if (!body) {
-        await this.#lane.receive(req, { gzip, head: read.bytes });
+        await this.#lane.receive(req, { gzip, head: read.bytes, traceParent });
         return;
       }
-      work = takeBody(this.#intake, body, arrivalOf(req));
+      work = takeBody(this.#intake, body, arrivalOf(req, traceParent));
       await answerWithin(this.#waits.answerMs, work, this.#intake);
     } finally {
       // Work that was not done in time still holds the body.

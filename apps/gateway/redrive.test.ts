@@ -9,7 +9,7 @@ beforeEach(async () => {
 });
 afterEach(() => webhook.remove());
 
-const arrival = { receivedAtUs: 2, peer: '' };
+const arrival = { receivedAtUs: 2, peer: '', traceParent: '' };
 
 describe('a dead letter that is sent on its way again', () => {
   test('is in the spool under a new batch id, and no dead letter any more', async () => {

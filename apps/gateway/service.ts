@@ -76,6 +76,7 @@ async function drain(
       },
     },
     metrics: pipelineMetrics(context.metrics),
+    tracing: context.tracing,
     log: context.log,
     ...(services.files && { files: services.files }),
   });

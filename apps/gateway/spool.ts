@@ -26,6 +26,8 @@ export interface SpoolPart {
   readonly batch: EventBatch;
   /** Who emitted those events whose own keys do not say so. */
   readonly listSource: Source;
+  /** W3C traceparent of the POST that brought it; empty if that is not traced. */
+  readonly traceParent: string;
 }
 
 /** What is written of a body beside its events. */
@@ -38,6 +40,8 @@ export interface BodyMeta {
   readonly eventsBefore?: number;
   /** False if more events of the body follow in another put. Default true. */
   readonly bodyEnd?: boolean;
+  /** W3C traceparent of its POST. Default: it is not traced. */
+  readonly traceParent?: string;
 }
 
 /** What the spool held of a body when it was opened. */
@@ -157,6 +161,8 @@ export class Spool {
     // From here to the append nothing waits, so that sequences rise with positions.
     const sequence = ++this.#sequence;
     let eventsBefore = meta.eventsBefore ?? 0;
+    const { traceParent = '' } = meta;
+    const { listSource } = body;
     const parts = cuts.map((events, part) => {
       const batch = EventBatch.create({
         id: { epoch: this.epoch, sequence, part, firstEvent: 0, eventCount: 0 },
@@ -169,7 +175,8 @@ export class Spool {
         batch,
         bodyHash: meta.bodyHash,
         partCount: cuts.length,
-        listSource: body.listSource,
+        listSource,
+        traceParent,
         eventsBefore,
         bodyEnd: (meta.bodyEnd ?? true) && part === cuts.length - 1,
       });
@@ -183,7 +190,7 @@ export class Spool {
       const position = positions[index] ?? end;
       rememberDecoded(batch, events);
       this.#fresh.add(
-        { position, next: positions[index + 1] ?? end, batch, listSource: body.listSource },
+        { position, next: positions[index + 1] ?? end, batch, listSource, traceParent },
         batch.block?.rawBytes ?? 0,
       );
     });
@@ -280,9 +287,9 @@ function cutParts(events: readonly DecodedEvent[]): DecodedEvent[][] {
 }
 
 function partOf({ position, next, data }: JournalRecord): SpoolPart {
-  const { batch, listSource } = SpooledPart.decode(data);
+  const { batch, listSource, traceParent } = SpooledPart.decode(data);
   if (!batch) throw new SpoolFailedError(`spool: the record at ${position} holds no batch`);
-  return { position, next, batch, listSource };
+  return { position, next, batch, listSource, traceParent };
 }
 
 function bodyOf({ batch, bodyHash, eventsBefore, bodyEnd }: SpooledPart): SpooledBody {

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { BodyError } from '@auditing/audit-event/body-error';
 import { decodeBody, type DecodedBody } from '@auditing/audit-event/decode-body';
 import { Source } from '@auditing/proto/event';
+import { ended, type Tracing } from '@auditing/service/tracing';
 import type { DeadLetters, NewDeadLetter } from './dead-letters';
 import type { ReceiveMetrics } from './metrics';
 import type { RecentBodies } from './recent-bodies';
@@ -16,6 +17,7 @@ export interface Intake {
   readonly deadLetters: DeadLetters;
   readonly recent: RecentBodies;
   readonly metrics: ReceiveMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
 }
 
@@ -25,11 +27,13 @@ export interface Arrival {
   readonly receivedAtUs: number;
   /** Address of the sender. */
   readonly peer: string;
+  /** W3C traceparent of its POST; empty if that is not traced. */
+  readonly traceParent: string;
 }
 
 /** The arrival of a body that has just been read. */
-export function arrivalOf(req: IncomingMessage): Arrival {
-  return { receivedAtUs: Date.now() * 1_000, peer: req.socket.remoteAddress ?? '' };
+export function arrivalOf(req: IncomingMessage, traceParent: string): Arrival {
+  return { receivedAtUs: Date.now() * 1_000, peer: req.socket.remoteAddress ?? '', traceParent };
 }
 
 /** The only answer to a full disk is time: somebody must drain or make room. */
@@ -50,6 +54,7 @@ export async function takeBody(intake: Intake, body: Buffer, arrival: Arrival): 
     const rest = { ...decoded, events: decoded.events.slice(eventsBefore) };
     await putEvents(intake, rest, {
       receivedAtUs: arrival.receivedAtUs,
+      traceParent: arrival.traceParent,
       bodyHash: hash,
       eventsBefore,
     });
@@ -148,12 +153,12 @@ async function bury({ deadLetters, metrics }: Intake, letter: NewDeadLetter): Pr
 
 /** Puts events into the spool, and remembers that they are there. */
 export async function putEvents(
-  { spool, recent, metrics }: Intake,
+  { spool, recent, metrics, tracing }: Intake,
   body: Pick<DecodedBody, 'events' | 'listSource'>,
   meta: BodyMeta,
 ): Promise<void> {
   try {
-    await spool.put(body, meta);
+    await ended(tracing.step('spool', meta.traceParent ?? ''), spool.put(body, meta));
   } catch (error) {
     throw refusalOf(error);
   }

@@ -41,6 +41,7 @@ export async function takeLargeBody(
         { events: missing, listSource: body.listSource },
         {
           receivedAtUs: arrival.receivedAtUs,
+          traceParent: arrival.traceParent,
           bodyHash,
           eventsBefore: eventCount - missing.length,
           bodyEnd: index === chunks.length - 1,

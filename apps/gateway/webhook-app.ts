@@ -1,4 +1,5 @@
 import Koa, { type Context } from 'koa';
+import type { Tracing } from '@auditing/service/tracing';
 import type { Logger } from 'pino';
 import type { SenderCheck } from './authenticate';
 import type { ReceiveMetrics } from './metrics';
@@ -10,6 +11,7 @@ export interface WebhookDeps {
   readonly receiver: Pick<Receiver, 'receive'>;
   readonly check: SenderCheck;
   readonly metrics: ReceiveMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
   /** Rejects, with the reason, while bodies cannot be taken. */
   readonly ready: () => Promise<void>;
@@ -51,21 +53,23 @@ export function webhookApp(deps: WebhookDeps): Koa {
 /** Resolves if the answer is 200. */
 async function route(
   ctx: Context,
-  { receiver, check, metrics, ready }: WebhookDeps,
+  { receiver, check, metrics, tracing, ready }: WebhookDeps,
 ): Promise<void> {
   // The same path with a slash at the end is the same.
   switch (ctx.path.replace(/\/$/, '')) {
     case EVENT_PATH: {
       allow(ctx, 'POST');
       const code = { code: '200' };
+      const span = tracing.begin(`POST ${EVENT_PATH}`, ctx.get('traceparent'));
       try {
         check(ctx.req);
-        await receiver.receive(ctx.req);
+        await receiver.receive(ctx.req, span.traceParent);
       } catch (error) {
         code.code = codeOf(error);
         throw error;
       } finally {
         metrics.bodies.inc(code);
+        span.end({ attributes: { 'http.response.status_code': code.code } });
       }
       return;
     }

@@ -1,7 +1,13 @@
-import { EvaluateResponse, type RuleServiceService } from '@auditing/proto/rule';
+import { batchName } from '@auditing/audit-event/batch-name';
+import {
+  EvaluateResponse,
+  type EvaluateRequest,
+  type RuleServiceService,
+} from '@auditing/proto/rule';
 import type { Api } from '@auditing/service/rpc';
 import { RpcError } from '@auditing/service/rpc-error';
 import { answerStream } from '@auditing/service/stream-call';
+import { traced, type Tracing } from '@auditing/service/tracing';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { check } from './check';
@@ -20,6 +26,7 @@ const STREAM_WINDOW = 4;
 export interface RuleServiceParts {
   readonly ruleSets: RuleSets;
   readonly metrics: RuleMetrics;
+  readonly tracing: Tracing;
   readonly log: Logger;
 }
 
@@ -27,10 +34,11 @@ export interface RuleServiceParts {
 export function ruleServiceApi({
   ruleSets,
   metrics,
+  tracing,
   log,
 }: RuleServiceParts): Api<typeof RuleServiceService> {
   const api: Api<typeof RuleServiceService> = {
-    async evaluate(request, signal) {
+    evaluate: traced(tracing, 'RuleService/Evaluate', async (request: EvaluateRequest, signal) => {
       try {
         const verdicts = await evaluateBatch(inForce(ruleSets).compiled, request, signal);
         const keptCount = verdicts.verdicts.length;
@@ -41,11 +49,12 @@ export function ruleServiceApi({
           metrics.batchStale();
         throw error;
       }
-    },
+    }),
     evaluateStream: answerStream((request, signal) => api.evaluate(request, signal), {
       response: EvaluateResponse,
       window: STREAM_WINDOW,
       log,
+      subject: ({ batch }) => ({ batch: batchName(batch?.id) }),
     }),
     watch: ({ knownVersion }, signal) => ruleSets.watch(knownVersion, signal),
     getRuleSet: () => settled(() => ruleSets.message() ?? noneYet()),

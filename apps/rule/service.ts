@@ -40,7 +40,7 @@ export async function openRule(context: Context<RuleConfig>): Promise<OpenRule> 
   });
   context.closeLater('changes of rules', () => following);
 
-  const api = ruleServiceApi({ ruleSets, metrics, log });
+  const api = ruleServiceApi({ ruleSets, metrics, tracing: context.tracing, log });
   return {
     api,
     async ready() {

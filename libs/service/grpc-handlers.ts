@@ -5,10 +5,12 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
   type MethodDefinition,
+  type ServerUnaryCall,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import type { Writable } from 'node:stream';
 import type { Logger } from 'pino';
+import { TRACE_PARENT } from './grpc-limits';
 import { incoming, sendAll } from './message-stream';
 import { publicError } from './public-error';
 import { RpcError } from './rpc-error';
@@ -55,6 +57,7 @@ function unaryHandler(
   { log, metrics }: HandlerContext,
 ): handleUnaryCall<Message, Message> {
   return (call, callback) => {
+    takeTraceParent(call);
     const controller = new AbortController();
     const observed = metrics.begin(path);
     call.once('cancelled', () => controller.abort(cancelled()));
@@ -74,6 +77,14 @@ function unaryHandler(
       },
     );
   };
+}
+
+/** A caller that knows OpenTelemetry, and not our field, names the trace in the metadata. */
+function takeTraceParent({ request, metadata }: ServerUnaryCall<Message, Message>): void {
+  const traced = request as { traceParent?: unknown };
+  if (traced.traceParent !== '') return;
+  const [traceParent] = metadata.get(TRACE_PARENT);
+  if (typeof traceParent === 'string') traced.traceParent = traceParent;
 }
 
 function streamingHandler(

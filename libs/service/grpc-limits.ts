@@ -18,6 +18,9 @@ const KEEPALIVE_TIMEOUT_MS = 10_000;
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
 
+/** Metadata key of the span that caused a call: https://www.w3.org/TR/trace-context/. */
+export const TRACE_PARENT = 'traceparent';
+
 /** What both sides of every connection have. */
 export const COMMON_OPTIONS: ChannelOptions = {
   'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Settings } from './settings';
+import type { Tracing } from './tracing';
 
 /** What an app is, to the runtime. */
 export interface Service<Config> {
@@ -22,6 +23,8 @@ export interface Runtime {
   readonly log: Logger;
   /** Register metrics here; they are served at /metrics on the admin port. */
   readonly metrics: Registry;
+  /** Spans of traced batches. */
+  readonly tracing: Tracing;
   /** Aborts when the app begins to stop and still serves: health turns to "not serving". */
   readonly draining: AbortSignal;
   /** Aborts when calls in flight should end early: long polls, open streams, waits. */

@@ -52,6 +52,17 @@ export function integer(min: number, max: number): Parser<number> {
   };
 }
 
+/** A share: a number from 0 to 1. */
+export const ratio: Parser<number> = {
+  expected: 'a number from 0 to 1, such as 0.01',
+  unit: '0 to 1',
+  parse(value) {
+    const number = /^(\d+\.?\d*|\.\d+)$/.test(value) ? Number(value) : NaN;
+    if (!(number <= 1)) throw new TypeError();
+    return number;
+  },
+};
+
 /** A TCP port; 0 picks a free one. */
 export const port: Parser<number> = { ...integer(0, 65_535), unit: 'port' };
 

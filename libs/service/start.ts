@@ -15,6 +15,7 @@ import {
   type Settings,
 } from './settings';
 import { choice, duration, port, text } from './setting-parsers';
+import { openTracing, TRACING_SETTINGS } from './tracing';
 
 /** Settings that every app has. */
 export function runtimeSettings(adminPort: number): RuntimeSettings {
@@ -51,6 +52,7 @@ export function runtimeSettings(adminPort: number): RuntimeSettings {
       description:
         'How long a stopping app still serves while it says that it is not ready. 5s in a cluster, where endpoints lag.',
     },
+    tracing: TRACING_SETTINGS,
   };
 }
 
@@ -60,6 +62,7 @@ interface RuntimeSettings {
   readonly logLevel: Setting<(typeof LOG_LEVELS)[number]>;
   readonly logFormat: Setting<(typeof LOG_FORMATS)[number]>;
   readonly drainDelayMs: Setting<number>;
+  readonly tracing: typeof TRACING_SETTINGS;
 }
 
 interface AllConfig<Config> {
@@ -129,10 +132,13 @@ async function setUp<Config>(
       ready: () => ready(),
     });
     opened.add('admin port', admin.close);
+    const { name } = service;
+    const means = { service: name, log, metrics, closeLater: opened.add };
     const running = await service.setUp({
       config: config.app,
       log,
       metrics,
+      tracing: await openTracing(config.runtime.tracing, means),
       draining: draining.signal,
       stopping: stopping.signal,
       closeLater: opened.add,

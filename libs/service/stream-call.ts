@@ -237,7 +237,7 @@ function limit(
 }
 
 /** How requests of a stream are answered. */
-export interface AnswerOptions<Res> {
+export interface AnswerOptions<Req, Res> {
   /** Makes an answer that carries nothing but an error: the ts-proto object of the response message. */
   readonly response: {
     create(fields: { call: number; error: { code: number; message: string } }): Res;
@@ -245,6 +245,8 @@ export interface AnswerOptions<Res> {
   /** How many requests are worked on at once; the next is read when one of them is answered. */
   readonly window: number;
   readonly log: Logger;
+  /** What a request is about, for the line in the log when it fails unexpectedly: `{ batch: … }`. */
+  readonly subject?: (request: Req) => object;
 }
 
 /**
@@ -253,13 +255,14 @@ export interface AnswerOptions<Res> {
  */
 export function answerStream<Req extends CallRequest, Res extends CallResponse>(
   handler: (request: Req, signal: AbortSignal) => Promise<Res>,
-  options: AnswerOptions<Res>,
+  options: AnswerOptions<Req, Res>,
 ): OpenStream<Req, Res> {
   const answer = async (request: Req, signal: AbortSignal): Promise<Res> => {
     try {
       return { ...(await handler(request, signal)), call: request.call };
     } catch (error) {
-      const { code, message } = publicError(error, options.log);
+      const log = options.subject ? options.log.child(options.subject(request)) : options.log;
+      const { code, message } = publicError(error, log);
       return options.response.create({ call: request.call, error: { code, message } });
     }
   };

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeBody } from '@auditing/audit-event/decode-body';
 import type { Files } from '@auditing/journal/files';
+import { NO_TRACING } from '@auditing/service/tracing';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { type NewDeadLetter } from '../dead-letters';
@@ -94,6 +95,7 @@ export class TestGateway {
       },
       deadLetters: { add: (letter) => this.#bury(letter) },
       metrics: pipelineMetrics(this.registry),
+      tracing: NO_TRACING,
       log: pino(
         { level: 'trace' },
         { write: (line) => this.logged.push(JSON.parse(line) as Record<string, unknown>) },

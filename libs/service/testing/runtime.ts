@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { closers } from '../closers';
 import type { Runtime } from '../service';
+import { NO_TRACING } from '../tracing';
 
 /** A runtime for tests of parts: silent, and stopped by the test. */
 export interface TestRuntime extends Runtime {
@@ -25,6 +26,7 @@ export function testRuntime(onLog?: (line: Record<string, unknown>) => void): Te
   return {
     log,
     metrics: new Registry(),
+    tracing: NO_TRACING,
     draining: draining.signal,
     stopping: stopping.signal,
     closeLater: opened.add,

@@ -100,6 +100,11 @@ export interface RaiseRequest {
   alerts: Alert[];
   /** Sequences of this batch's epoch below this one will never be sent again. */
   settledBelow: bigint;
+  /**
+   * W3C traceparent of the caller's span, if the batch is traced; empty otherwise. A stream carries many calls, so
+   * each names its own; a unary call from elsewhere may name it in the metadata `traceparent` instead.
+   */
+  traceParent: string;
 }
 
 /** What became of them. */
@@ -284,7 +289,7 @@ export const Alert: MessageFns<Alert> = {
 };
 
 function createBaseRaiseRequest(): RaiseRequest {
-  return { call: 0, id: undefined, alerts: [], settledBelow: 0n };
+  return { call: 0, id: undefined, alerts: [], settledBelow: 0n, traceParent: "" };
 }
 
 export const RaiseRequest: MessageFns<RaiseRequest> = {
@@ -303,6 +308,9 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
         throw new globalThis.Error("value provided for field message.settledBelow of type uint64 too large");
       }
       writer.uint32(32).uint64(message.settledBelow);
+    }
+    if (message.traceParent !== "") {
+      writer.uint32(42).string(message.traceParent);
     }
     return writer;
   },
@@ -352,6 +360,14 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
             message.settledBelow = reader.uint64() as bigint;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceParent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -374,6 +390,11 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
         : isSet(object.settled_below)
         ? BigInt(object.settled_below)
         : 0n,
+      traceParent: isSet(object.traceParent)
+        ? globalThis.String(object.traceParent)
+        : isSet(object.trace_parent)
+        ? globalThis.String(object.trace_parent)
+        : "",
     };
   },
 
@@ -391,6 +412,9 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
     if (message.settledBelow !== 0n) {
       obj.settledBelow = message.settledBelow.toString();
     }
+    if (message.traceParent !== "") {
+      obj.traceParent = message.traceParent;
+    }
     return obj;
   },
 
@@ -405,6 +429,7 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
     message.settledBelow = (object.settledBelow !== undefined && object.settledBelow !== null)
       ? BigInt(object.settledBelow)
       : 0n;
+    message.traceParent = object.traceParent ?? "";
     return message;
   },
 };

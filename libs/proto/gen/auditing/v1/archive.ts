@@ -309,6 +309,11 @@ export interface AppendRequest {
    * them may be dropped. Never above what the sender has made durable itself.
    */
   settledBelow: bigint;
+  /**
+   * W3C traceparent of the caller's span, if the batch is traced; empty otherwise. A stream carries many calls, so
+   * each names its own; a unary call from elsewhere may name it in the metadata `traceparent` instead.
+   */
+  traceParent: string;
 }
 
 /** What became of the batch. */
@@ -830,7 +835,7 @@ export const KeptBatch: MessageFns<KeptBatch> = {
 };
 
 function createBaseAppendRequest(): AppendRequest {
-  return { call: 0, kept: undefined, settledBelow: 0n };
+  return { call: 0, kept: undefined, settledBelow: 0n, traceParent: "" };
 }
 
 export const AppendRequest: MessageFns<AppendRequest> = {
@@ -846,6 +851,9 @@ export const AppendRequest: MessageFns<AppendRequest> = {
         throw new globalThis.Error("value provided for field message.settledBelow of type uint64 too large");
       }
       writer.uint32(24).uint64(message.settledBelow);
+    }
+    if (message.traceParent !== "") {
+      writer.uint32(34).string(message.traceParent);
     }
     return writer;
   },
@@ -887,6 +895,14 @@ export const AppendRequest: MessageFns<AppendRequest> = {
             message.settledBelow = reader.uint64() as bigint;
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.traceParent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -908,6 +924,11 @@ export const AppendRequest: MessageFns<AppendRequest> = {
         : isSet(object.settled_below)
         ? BigInt(object.settled_below)
         : 0n,
+      traceParent: isSet(object.traceParent)
+        ? globalThis.String(object.traceParent)
+        : isSet(object.trace_parent)
+        ? globalThis.String(object.trace_parent)
+        : "",
     };
   },
 
@@ -922,6 +943,9 @@ export const AppendRequest: MessageFns<AppendRequest> = {
     if (message.settledBelow !== 0n) {
       obj.settledBelow = message.settledBelow.toString();
     }
+    if (message.traceParent !== "") {
+      obj.traceParent = message.traceParent;
+    }
     return obj;
   },
 
@@ -935,6 +959,7 @@ export const AppendRequest: MessageFns<AppendRequest> = {
     message.settledBelow = (object.settledBelow !== undefined && object.settledBelow !== null)
       ? BigInt(object.settledBelow)
       : 0n;
+    message.traceParent = object.traceParent ?? "";
     return message;
   },
 };

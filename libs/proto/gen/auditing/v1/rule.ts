@@ -151,6 +151,11 @@ export interface EvaluateRequest {
   projectionVersion: string;
   /** Whole events, for those whose rules read more than columns. */
   documents: Document[];
+  /**
+   * W3C traceparent of the caller's span, if the batch is traced; empty otherwise. A stream carries many calls, so
+   * each names its own; a unary call from elsewhere may name it in the metadata `traceparent` instead.
+   */
+  traceParent: string;
 }
 
 /** One whole event. */
@@ -501,7 +506,7 @@ export interface TestFinding {
 }
 
 function createBaseEvaluateRequest(): EvaluateRequest {
-  return { call: 0, batch: undefined, projectionVersion: "", documents: [] };
+  return { call: 0, batch: undefined, projectionVersion: "", documents: [], traceParent: "" };
 }
 
 export const EvaluateRequest: MessageFns<EvaluateRequest> = {
@@ -517,6 +522,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     }
     for (const v of message.documents) {
       Document.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.traceParent !== "") {
+      writer.uint32(42).string(message.traceParent);
     }
     return writer;
   },
@@ -566,6 +574,14 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
             message.documents.push(Document.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.traceParent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -590,6 +606,11 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
       documents: globalThis.Array.isArray(object?.documents)
         ? object.documents.map((e: any) => Document.fromJSON(e))
         : [],
+      traceParent: isSet(object.traceParent)
+        ? globalThis.String(object.traceParent)
+        : isSet(object.trace_parent)
+        ? globalThis.String(object.trace_parent)
+        : "",
     };
   },
 
@@ -607,6 +628,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     if (message.documents?.length) {
       obj.documents = message.documents.map((e) => Document.toJSON(e));
     }
+    if (message.traceParent !== "") {
+      obj.traceParent = message.traceParent;
+    }
     return obj;
   },
 
@@ -621,6 +645,7 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
       : undefined;
     message.projectionVersion = object.projectionVersion ?? "";
     message.documents = object.documents?.map((e) => Document.fromPartial(e)) || [];
+    message.traceParent = object.traceParent ?? "";
     return message;
   },
 };

@@ -28,6 +28,8 @@ export interface SpooledPart {
   eventsBefore: number;
   /** True in the last part of the body: with it, all of the body is in the spool. */
   bodyEnd: boolean;
+  /** W3C traceparent of the POST that brought it, if that is traced; empty otherwise. */
+  traceParent: string;
 }
 
 /** What the rules said of a part: written before the first Append or Raise, used by every replay. */
@@ -84,7 +86,15 @@ export interface DeadLetter {
 }
 
 function createBaseSpooledPart(): SpooledPart {
-  return { batch: undefined, bodyHash: Buffer.alloc(0), partCount: 0, listSource: 0, eventsBefore: 0, bodyEnd: false };
+  return {
+    batch: undefined,
+    bodyHash: Buffer.alloc(0),
+    partCount: 0,
+    listSource: 0,
+    eventsBefore: 0,
+    bodyEnd: false,
+    traceParent: "",
+  };
 }
 
 export const SpooledPart: MessageFns<SpooledPart> = {
@@ -106,6 +116,9 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     }
     if (message.bodyEnd !== false) {
       writer.uint32(48).bool(message.bodyEnd);
+    }
+    if (message.traceParent !== "") {
+      writer.uint32(58).string(message.traceParent);
     }
     return writer;
   },
@@ -171,6 +184,14 @@ export const SpooledPart: MessageFns<SpooledPart> = {
             message.bodyEnd = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.traceParent = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -211,6 +232,11 @@ export const SpooledPart: MessageFns<SpooledPart> = {
         : isSet(object.body_end)
         ? globalThis.Boolean(object.body_end)
         : false,
+      traceParent: isSet(object.traceParent)
+        ? globalThis.String(object.traceParent)
+        : isSet(object.trace_parent)
+        ? globalThis.String(object.trace_parent)
+        : "",
     };
   },
 
@@ -234,6 +260,9 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     if (message.bodyEnd !== false) {
       obj.bodyEnd = message.bodyEnd;
     }
+    if (message.traceParent !== "") {
+      obj.traceParent = message.traceParent;
+    }
     return obj;
   },
 
@@ -250,6 +279,7 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     message.listSource = object.listSource ?? 0;
     message.eventsBefore = object.eventsBefore ?? 0;
     message.bodyEnd = object.bodyEnd ?? false;
+    message.traceParent = object.traceParent ?? "";
     return message;
   },
 };
