@@ -133,7 +133,7 @@ describe('the shipped rules', () => {
     });
     // Not by `create`, which copies: the events are known by the very batch.
     const batch = EventBatch.create({ eventCount: events.length });
-    const asking = EvaluateRequest.create({ batch });
+    const asking: EvaluateRequest = { ...EvaluateRequest.create(), batch };
     rememberDecoded(batch, events);
     const local = await evaluateBatch(compiled, asking, never);
     expect(local).toEqual(remote.verdicts);
