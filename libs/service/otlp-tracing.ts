@@ -34,32 +34,53 @@ const TRACE_PARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT } as const;
 
-/** Where traces go, and how many. */
-export interface OtlpTarget {
-  readonly endpoint: string;
-  readonly sampleRatio: number;
-}
-
 /**
  * Tracing by OpenTelemetry, sent to a collector. Records whatever it is asked to: sampling is the caller's. A collector
  * that is away costs spans, which are counted, and nothing else.
  */
 export function otlpTracing(
-  { endpoint }: OtlpTarget,
-  { service, log, metrics }: TracingMeans,
+  endpoint: string,
+  means: TracingMeans,
 ): { readonly tracing: Tracing; readonly close: () => Promise<void> } {
   const spans = new Counter({
     name: 'auditing_tracing_spans_total',
     help: 'Spans of traced batches: recorded, sent to the collector, failed to be sent. Recorded ones that are neither wait, or were dropped.',
     labelNames: ['outcome'],
-    registers: [metrics],
+    registers: [means.metrics],
   });
+  const provider = openProvider(endpoint, means, spans);
+  const tracer = provider.getTracer('kube-auditing');
+  const begun = (span: OtelSpan): Span => begunSpan(span, spans);
+  return {
+    tracing: {
+      begin: (name, sender) =>
+        begun(tracer.startSpan(name, { kind: SpanKind.SERVER }, contextOf(sender))),
+      step(name, traceParent, { kind, attributes } = {}) {
+        const options = {
+          kind: kind ? KINDS[kind] : SpanKind.INTERNAL,
+          ...(attributes && { attributes }),
+        };
+        return begun(tracer.startSpan(name, options, contextOf(traceParent)));
+      },
+    },
+    // What could not be sent is counted and logged already.
+    close: () => provider.shutdown().catch(() => undefined),
+  };
+}
+
+type SpanCounter = Counter<'outcome'>;
+
+function openProvider(
+  endpoint: string,
+  { service, log }: TracingMeans,
+  spans: SpanCounter,
+): NodeTracerProvider {
   const exporter = watched(
     new OTLPTraceExporter({ url: endpoint, timeoutMillis: SEND_TIMEOUT_MS }),
-    (outcome, count) => spans.inc({ outcome }, count),
+    spans,
     log,
   );
-  const provider = new NodeTracerProvider({
+  return new NodeTracerProvider({
     resource: resourceFromAttributes({ 'service.name': `kube-auditing-${service}` }),
     sampler: new AlwaysOnSampler(),
     spanProcessors: [
@@ -71,37 +92,21 @@ export function otlpTracing(
       }),
     ],
   });
-  const tracer = provider.getTracer('kube-auditing');
-  const begun = (span: OtelSpan): Span => {
-    const { traceId, spanId } = span.spanContext();
-    return {
-      traceParent: `00-${traceId}-${spanId}-01`,
-      end({ error, attributes } = {}) {
-        if (attributes) span.setAttributes(attributes);
-        if (error !== undefined) {
-          const message = error instanceof Error ? error.message : String(error);
-          span.setStatus({ code: SpanStatusCode.ERROR, message });
-        }
-        span.end();
-        spans.inc({ outcome: 'recorded' });
-      },
-    };
-  };
+}
+
+function begunSpan(span: OtelSpan, spans: SpanCounter): Span {
+  const { traceId, spanId } = span.spanContext();
   return {
-    tracing: {
-      begin: (name, sender) =>
-        begun(tracer.startSpan(name, { kind: SpanKind.SERVER }, contextOf(sender))),
-      step: (name, traceParent, { kind, attributes } = {}) =>
-        begun(
-          tracer.startSpan(
-            name,
-            { kind: kind ? KINDS[kind] : SpanKind.INTERNAL, ...(attributes && { attributes }) },
-            contextOf(traceParent),
-          ),
-        ),
+    traceParent: `00-${traceId}-${spanId}-01`,
+    end({ error, attributes } = {}) {
+      if (attributes) span.setAttributes(attributes);
+      if (error !== undefined) {
+        const message = error instanceof Error ? error.message : 'not an error';
+        span.setStatus({ code: SpanStatusCode.ERROR, message });
+      }
+      span.end();
+      spans.inc({ outcome: 'recorded' });
     },
-    // What could not be sent is counted and logged already.
-    close: () => provider.shutdown().catch(() => undefined),
   };
 }
 
@@ -112,18 +117,18 @@ function contextOf(traceParent: string | undefined): Context {
   return isSpanContextValid(parent) ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
 }
 
+/** The code of ExportResult that is no failure. */
+const EXPORTED = 0;
+
 /** The exporter, with its outcomes counted, and a line in the log when it begins or ceases to fail. */
-function watched(
-  exporter: SpanExporter,
-  count: (outcome: 'sent' | 'failed', spans: number) => void,
-  log: Logger,
-): SpanExporter {
+function watched(exporter: SpanExporter, counter: SpanCounter, log: Logger): SpanExporter {
   let isFailing = false;
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
-        const failed = result.code !== 0;
-        count(failed ? 'failed' : 'sent', spans.length);
+        const code: number = result.code;
+        const failed = code !== EXPORTED;
+        counter.inc({ outcome: failed ? 'failed' : 'sent' }, spans.length);
         if (failed && !isFailing) log.warn({ err: result.error }, 'traces cannot be sent');
         if (!failed && isFailing) log.info('traces are sent again');
         isFailing = failed;

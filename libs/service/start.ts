@@ -132,16 +132,14 @@ async function setUp<Config>(
       ready: () => ready(),
     });
     opened.add('admin port', admin.close);
-    const { name } = service;
-    const means = { service: name, log, metrics, closeLater: opened.add };
+    const parts = { log, metrics, closeLater: opened.add };
+    const means = { ...parts, service: service.name };
     const running = await service.setUp({
+      ...parts,
       config: config.app,
-      log,
-      metrics,
       tracing: await openTracing(config.runtime.tracing, means),
       draining: draining.signal,
       stopping: stopping.signal,
-      closeLater: opened.add,
     });
     ready = running.ready ?? (() => Promise.resolve());
     const addresses = { ...running.addresses, admin: admin.url };

@@ -75,7 +75,7 @@ export async function openTracing(config: TracingConfig, means: TracingMeans): P
   const { endpoint, sampleRatio } = config;
   if (endpoint === undefined) return NO_TRACING;
   const { otlpTracing } = await import('./otlp-tracing');
-  const { tracing, close } = otlpTracing({ endpoint, sampleRatio }, means);
+  const { tracing, close } = otlpTracing(endpoint, means);
   means.closeLater('traces', close);
   // Whatever is not traced has this one span.
   return {
