@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Files } from '@auditing/journal/files';
@@ -37,6 +37,9 @@ export async function openArchive(
   files: Files = nodeFiles,
 ): Promise<OpenedArchive> {
   const { log, metrics, tracing, closeLater } = context;
+  const scratchFolder = join(context.config.dataDir, 'archive', 'export');
+  // What a crash left of exports.
+  await rm(scratchFolder, { recursive: true, force: true });
   const engine = await openEngine(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
@@ -47,6 +50,7 @@ export async function openArchive(
       log,
       tracing,
       metrics: archiveMetrics(metrics, () => engine.gauges()),
+      scratchFolder,
     }),
   };
 }
