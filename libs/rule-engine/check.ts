@@ -53,13 +53,19 @@ const VOCABULARIES: ReadonlyMap<string, readonly string[]> = new Map([
  * what its author meant.
  */
 export function checkTest(test: Test): Problem[] {
-  if (test.kind !== 'exists') {
-    const compiled = compileValueTest(test);
-    if (typeof compiled !== 'function') return [compiled];
-  }
+  const error = errorOf(test);
+  if (error !== undefined) return [error];
   const path = resolvePath(test.path);
   const found = checkField(test, path) ?? checkValue(test, path);
   return found === undefined ? [] : [warning(test.path.from, found)];
+}
+
+/** Why a test can never be asked; only patterns and address ranges can be so wrong. */
+function errorOf(test: Test): Problem | undefined {
+  const isPattern = test.kind === 'match' && test.operator === 'regex';
+  const isRange = test.kind === 'member' && test.operator === 'ipInCidr';
+  const compiled = isPattern || isRange ? compileValueTest(test) : undefined;
+  return typeof compiled === 'object' ? compiled : undefined;
 }
 
 /** What is wrong with the field itself. */
@@ -97,14 +103,14 @@ function checkValue(test: Test, { root, steps }: ResolvedPath): string | undefin
       test.kind === 'truth' ? 'boolean' : test.kind === 'compare' ? test.value.kind : 'text';
     if (kind !== 'text') return `\`${field}\` is a text; it is never a ${kind}`;
   }
-  const texts = comparedTexts(test);
   if (field === 'Verb') {
-    const shouting = texts.find((text) => text !== text.toLowerCase());
+    const shouting = comparedTexts(test).find((text) => text !== text.toLowerCase());
     if (shouting === undefined) return undefined;
     return `verbs are in lower case; "${shouting}" is never one, write "${shouting.toLowerCase()}"`;
   }
   const vocabulary = VOCABULARIES.get(field);
-  const unknown = vocabulary && texts.find((text) => text !== '' && !vocabulary.includes(text));
+  const unknown =
+    vocabulary && comparedTexts(test).find((text) => text !== '' && !vocabulary.includes(text));
   if (unknown === undefined) return undefined;
   return `\`${field}\` is never "${unknown}"; it is one of ${vocabulary?.join(', ') ?? ''}`;
 }

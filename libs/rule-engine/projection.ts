@@ -45,7 +45,8 @@ export class ProjectionBuilder {
   add(condition: Condition, outputRoots: readonly Root[]): void {
     forEachTest(condition, (test) => this.addRoot(resolvePath(test.path).root, NOTHING));
     this.documents = union(this.documents, documentRegion(condition));
-    const matches = matchRegion(condition);
+    const isWholeNeeded = outputRoots.some((root) => columnOf(root) === undefined);
+    const matches = isWholeNeeded ? matchRegion(condition) : NOTHING;
     for (const root of outputRoots) this.addRoot(root, matches);
   }
 
@@ -137,6 +138,7 @@ function documentRegion(condition: Condition): Region {
 }
 
 function union(a: Region, b: Region): Region {
+  if (b.length === 0) return a;
   const boxes = [...a];
   for (const box of b) {
     const place = boxes.findIndex((known) => isJoinExact(known, box));
@@ -159,6 +161,8 @@ function isSame(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | und
 }
 
 function intersection(a: Region, b: Region): Region {
+  if (a === EVERYTHING) return b;
+  if (b === EVERYTHING) return a;
   const boxes = a.flatMap((left) => b.flatMap((right) => intersectBoxes(left, right)));
   return union(NOTHING, boxes);
 }
