@@ -5,7 +5,13 @@ import { literalTest } from './literal-pattern';
 const letter = fc.constantFrom('a', 'b', 'A', '-', ':', '/', '.', '\n', 'é', '😀');
 const value = fc.string({ unit: letter, maxLength: 5 });
 const piece = fc.constantFrom(
-  ...'abA-:/ ',
+  'a',
+  'b',
+  'A',
+  '-',
+  ':',
+  '/',
+  ' ',
   '\\.',
   '\\-',
   '\\/',
