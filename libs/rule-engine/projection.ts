@@ -70,6 +70,11 @@ export function matchesNothing(condition: Condition): boolean {
   return matchRegion(condition).length === 0;
 }
 
+/** The resources that a condition can match an event of; undefined if any. */
+export function demandedResources(condition: Condition): ReadonlySet<string> | undefined {
+  return around(matchRegion(condition)).resources;
+}
+
 function columnOf(root: Root): Field | undefined {
   return 'field' in root ? columnFieldOf(root.field) : undefined;
 }
