@@ -11,6 +11,7 @@ const LIB_MAY_USE = {
   journal: [],
   kubernetes: [],
   service: ['proto'],
+  access: ['proto', 'audit-event', 'kubernetes', 'service'],
   'audit-event': ['proto'],
   'rule-engine': ['proto', 'audit-event'],
 };
@@ -32,14 +33,7 @@ const arrows = [
 ];
 
 export default defineConfig(
-  globalIgnores([
-    '.stryker-tmp',
-    '**/dist/**',
-    '**/gen/**',
-    '**/coverage/**',
-    '**/.nx/**',
-    '**/data/**',
-  ]),
+  globalIgnores(['**/dist/**', '**/gen/**', '**/coverage/**', '**/.nx/**', '**/data/**']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

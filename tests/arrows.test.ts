@@ -9,6 +9,7 @@ const MAY_USE: Readonly<Record<string, readonly string[]>> = {
   journal: [],
   kubernetes: [],
   service: ['proto'],
+  access: ['proto', 'audit-event', 'kubernetes', 'service'],
   'audit-event': ['proto'],
   'rule-engine': ['proto', 'audit-event'],
 };

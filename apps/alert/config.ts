@@ -1,3 +1,4 @@
+import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
 import { GRPC_CONNECTION_AGE_SETTING } from '@auditing/service/grpc-server';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import {
@@ -97,6 +98,7 @@ export const SETTINGS = {
   },
   tls: GRPC_TLS_SETTINGS,
   maxConnectionAgeMs: GRPC_CONNECTION_AGE_SETTING,
+  access: ACCESS_SETTINGS,
 } as const;
 
 export type AlertConfig = ConfigOf<typeof SETTINGS>;

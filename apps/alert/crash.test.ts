@@ -7,6 +7,7 @@ import { build } from 'esbuild';
 import { AlertServiceService, DeliveryState } from '@auditing/proto/alert';
 import { RuleServiceService } from '@auditing/proto/rule';
 import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
+import { admitAll } from '@auditing/service/testing/admit-all';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
 import { INSECURE } from '@auditing/service/grpc-tls';
@@ -56,6 +57,7 @@ describe('kill -9 of the process', () => {
       credentials: INSECURE,
       services: [grpcService(RuleServiceService, rule.api)],
       maxConnectionAgeMs: 0,
+      admit: admitAll,
     });
   }, 60_000);
   afterAll(async () => {

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
+import { admission } from '@auditing/access/admission';
+import { openAccess } from '@auditing/access/open-access';
 import type { Files } from '@auditing/journal/files';
 import { AlertServiceService } from '@auditing/proto/alert';
 import { RuleServiceService, type RuleSet } from '@auditing/proto/rule';
 import { grpcClient } from '@auditing/service/grpc-client';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
-import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
 import { alertMetrics, outboxMetrics } from './alert-metrics';
@@ -114,13 +116,18 @@ export const alertService: Service<AlertConfig> = {
   adminPort: 9_093,
   async setUp(context) {
     const { config, closeLater } = context;
-    const credentials = await readGrpcCredentials(config.tls);
-    const rule = grpcClient(RuleServiceService, config.ruleAddress, { credentials });
+    const credentials = await openGrpcCredentials(config.tls, context);
+    const rule = grpcClient(RuleServiceService, config.ruleAddress, {
+      credentials,
+      token: config.access.token,
+    });
     closeLater('rule client', rule.close);
     const { api, ready } = await openAlert(context, { rule: rule.api });
+    const access = await openAccess(config.access, credentials.isSecure, context);
     const alert = await serveGrpc(context, {
       listen: config.grpcListen,
       credentials,
+      admit: admission(access),
       services: [grpcService(AlertServiceService, api)],
       maxConnectionAgeMs: config.maxConnectionAgeMs,
     });

@@ -1,3 +1,4 @@
+import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import { bytes, duration, listenAddress, optional, path } from '@auditing/service/setting-parsers';
 import type { ConfigOf } from '@auditing/service/settings';
@@ -59,6 +60,7 @@ export const SETTINGS = {
     },
     tls: GRPC_TLS_SETTINGS,
   },
+  access: ACCESS_SETTINGS,
 } as const;
 
 export type ArchiveConfig = ConfigOf<typeof SETTINGS>;

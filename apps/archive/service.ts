@@ -1,12 +1,14 @@
-import { rm, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { admission } from '@auditing/access/admission';
+import { openAccess } from '@auditing/access/open-access';
 import type { Files } from '@auditing/journal/files';
 import { nodeFiles } from '@auditing/journal/node-files';
 import { ArchiveServiceService } from '@auditing/proto/archive';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
-import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
 
@@ -37,9 +39,6 @@ export async function openArchive(
   files: Files = nodeFiles,
 ): Promise<OpenedArchive> {
   const { log, metrics, tracing, closeLater } = context;
-  const scratchFolder = join(context.config.dataDir, 'archive', 'export');
-  // What a crash left of exports.
-  await rm(scratchFolder, { recursive: true, force: true });
   const engine = await openEngine(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
@@ -50,7 +49,6 @@ export async function openArchive(
       log,
       tracing,
       metrics: archiveMetrics(metrics, () => engine.gauges()),
-      scratchFolder,
     }),
   };
 }
@@ -91,10 +89,13 @@ export const archiveService: Service<ArchiveConfig> = {
   async setUp(context) {
     const { api } = await openArchive(context);
     const { listen, maxConnectionAgeMs, tls } = context.config.grpc;
+    const credentials = await openGrpcCredentials(tls, context);
+    const access = await openAccess(context.config.access, credentials.isSecure, context);
     const archive = await serveGrpc(context, {
       listen,
       maxConnectionAgeMs,
-      credentials: await readGrpcCredentials(tls),
+      credentials,
+      admit: admission(access),
       services: [grpcService(ArchiveServiceService, api)],
     });
     return { addresses: { archive } };

@@ -1,11 +1,15 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Access, Grant } from '@auditing/access/access';
+import type { AccessConfig } from '@auditing/access/access-settings';
+import type { Need } from '@auditing/access/needs';
+import { bearerToken } from '@auditing/service/grpc-admission';
+import { RpcError } from '@auditing/service/rpc-error';
+import { status } from '@grpc/grpc-js';
 import { ApiError } from './api-error';
 
-/** Throws ApiError unless the sender of a request may ask. */
-export type AccessCheck = (request: IncomingMessage) => void;
+/** Says what the sender of a request may see; rejects with ApiError unless it may ask. */
+export type ApiAccess = (need: Need, request: IncomingMessage) => Promise<Grant>;
 
-const BEARER = /^bearer +(.+)$/i;
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
 /** True for a name or an address that only this machine can reach. */
@@ -13,24 +17,29 @@ export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }
 
-/**
- * With a token: it must come as Bearer. Without one only this machine is served, and only under a name of its own:
- * a page in somebody's browser that gave its name the address 127.0.0.1 must not read the archive.
- */
-export function accessCheck(token: string | undefined): AccessCheck {
-  if (token === undefined) return checkHost;
-  const expected = digest(token);
-  return ({ headers }) => {
-    const [, given] = BEARER.exec(headers.authorization ?? '') ?? [];
-    // Hashes have one length, so the comparison takes the same time whatever was sent.
-    if (given !== undefined && timingSafeEqual(digest(given), expected)) return;
-    const got = given === undefined ? 'got none' : 'got another one';
-    throw new ApiError(401, `expected the token of AUDITING_API_TOKEN as Bearer, ${got}`);
+/** True if nothing tells callers apart: then only this machine is answered. */
+export function isOpen({ mode, token }: AccessConfig): boolean {
+  return mode === 'token' && token === undefined;
+}
+
+/** The check of callers for HTTP. */
+export function apiAccess(access: Access, config: AccessConfig): ApiAccess {
+  return async (need, { headers }) => {
+    if (isOpen(config)) checkHost(headers.host);
+    try {
+      return await access(need, { token: bearerToken(headers.authorization), names: [] });
+    } catch (error) {
+      throw error instanceof RpcError ? (refusal(error) ?? error) : error;
+    }
   };
 }
 
-function checkHost({ headers }: IncomingMessage): void {
-  const host = (headers.host ?? '').replace(/:\d+$/, '');
+/**
+ * Without a token this machine alone is served, and only under a name of its own: a page in somebody's browser that
+ * gave its name the address 127.0.0.1 must not read the archive.
+ */
+function checkHost(header = ''): void {
+  const host = header.replace(/:\d+$/, '');
   if (isLoopback(host)) return;
   throw new ApiError(
     403,
@@ -38,6 +47,9 @@ function checkHost({ headers }: IncomingMessage): void {
   );
 }
 
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+/** Only here: an UNAUTHENTICATED of a service that the gateway calls is no fault of whoever asks. */
+function refusal({ code, message }: RpcError): ApiError | undefined {
+  if (code === status.UNAUTHENTICATED) return new ApiError(401, message);
+  if (code === status.PERMISSION_DENIED) return new ApiError(403, message);
+  return undefined;
 }

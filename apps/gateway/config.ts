@@ -1,3 +1,4 @@
+import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import type { ConfigOf } from '@auditing/service/settings';
 import {
@@ -156,20 +157,13 @@ export const API_SETTINGS = {
     parser: text,
     fallback: '127.0.0.1',
     description:
-      'Address that the query API listens on; one that other machines reach needs a token.',
+      'Address that the query API listens on; one that other machines reach needs a token or Kubernetes.',
   },
   port: {
     variable: 'AUDITING_API_PORT',
     parser: port,
     fallback: '8080',
     description: 'Port of the query API; 0 picks a free one.',
-  },
-  token: {
-    variable: 'AUDITING_API_TOKEN',
-    parser: optional(secret),
-    fallback: '',
-    description:
-      'Whoever asks must send `Authorization: Bearer` with this token. Empty: none, and only this machine is answered.',
   },
 } as const;
 
@@ -196,7 +190,6 @@ export const PEER_SETTINGS = {
   tls: GRPC_TLS_SETTINGS,
 } as const;
 
-export type ApiConfig = ConfigOf<typeof API_SETTINGS>;
 export type WebhookConfig = ConfigOf<typeof WEBHOOK_SETTINGS>;
 export type ReceiveConfig = ConfigOf<typeof RECEIVE_SETTINGS>;
 
@@ -205,6 +198,7 @@ export const SETTINGS = {
   webhook: WEBHOOK_SETTINGS,
   receive: RECEIVE_SETTINGS,
   api: API_SETTINGS,
+  access: ACCESS_SETTINGS,
 } as const;
 
 /** Every setting of the gateway in a process of its own. */

@@ -1,3 +1,4 @@
+import { accessConfig } from '@auditing/access/testing/access-config';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
 import { serveQueryApi } from './query-api';
@@ -60,7 +61,7 @@ describe('who may ask', () => {
   });
 
   test('without a token only a loopback address is listened on', async () => {
-    const config = { host: '0.0.0.0', port: 0, token: undefined };
+    const config = { api: { host: '0.0.0.0', port: 0 }, access: accessConfig({}) };
     await expect(serveQueryApi(config, {}, api.runtime)).rejects.toThrow('AUDITING_API_TOKEN');
   });
 

@@ -4,11 +4,12 @@ import { isIPv6, type AddressInfo } from 'node:net';
 import Router from '@koa/router';
 import Koa, { type Context } from 'koa';
 import type { Logger } from 'pino';
+import { openAccess } from '@auditing/access/open-access';
 import type { Runtime } from '@auditing/service/service';
-import { accessCheck, isLoopback, type AccessCheck } from './api-access';
+import { apiAccess, isLoopback, isOpen, type ApiAccess } from './api-access';
 import { ApiError, asApiError } from './api-error';
 import type { ApiHandler, ApiRoutes } from './api-handler';
-import type { ApiConfig } from './config';
+import type { GatewayConfig } from './config';
 import { OWN_API } from './own-routes';
 
 /** How long answers under way may take when the app stops; tails end at once. */
@@ -29,18 +30,19 @@ const HEADERS = {
  * @throws Error if it is to be reached from elsewhere without a token.
  */
 export async function serveQueryApi(
-  { host, port, token }: ApiConfig,
+  { api: { host, port }, access: accessConfig }: Pick<GatewayConfig, 'api' | 'access'>,
   routes: ApiRoutes,
   runtime: Runtime,
 ): Promise<string> {
-  if (token === undefined && !isLoopback(host)) {
+  if (isOpen(accessConfig) && !isLoopback(host)) {
     throw new Error(
       `AUDITING_API_HOST: without AUDITING_API_TOKEN only a loopback address may be listened on, got ${host}: ` +
-        'set AUDITING_API_TOKEN, or listen on 127.0.0.1',
+        'set AUDITING_API_TOKEN or AUDITING_ACCESS=kubernetes, or listen on 127.0.0.1',
     );
   }
   const { log, stopping, closeLater } = runtime;
-  const app = queryApp(routes, { log, stopping, check: accessCheck(token) });
+  const access = apiAccess(await openAccess(accessConfig, false, runtime), accessConfig);
+  const app = queryApp(routes, { log, stopping, access });
   const server = createServer((request, response) => void app(request, response));
   server.listen({ host, port });
   await once(server, 'listening');
@@ -60,12 +62,12 @@ export async function serveQueryApi(
 interface QueryAppOptions {
   readonly log: Logger;
   readonly stopping: AbortSignal;
-  readonly check: AccessCheck;
+  readonly access: ApiAccess;
 }
 
 function queryApp(
   routes: ApiRoutes,
-  { log, stopping, check }: QueryAppOptions,
+  { log, stopping, access }: QueryAppOptions,
 ): ReturnType<Koa['callback']> {
   const app = new Koa();
   // A client that goes away in the middle of an answer is no news.
@@ -73,7 +75,7 @@ function queryApp(
   app.use(async (ctx, next) => {
     ctx.set(HEADERS);
     try {
-      check(ctx.req);
+      await access('all events', ctx.req);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) throw noSuchPath(ctx);
     } catch (error) {

@@ -6,6 +6,7 @@ import { ArchiveServiceService } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
 import { RuleServiceService } from '@auditing/proto/rule';
 import { grpcClient } from '@auditing/service/grpc-client';
+import { admitAll } from '@auditing/service/testing/admit-all';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
 import { INSECURE } from '@auditing/service/grpc-tls';
@@ -178,6 +179,7 @@ function serve(addresses: readonly string[]): Promise<string[]> {
           credentials: INSECURE,
           services: [service],
           maxConnectionAgeMs: 0,
+          admit: admitAll,
         },
       ),
     ),

@@ -4,7 +4,7 @@ import { AlertServiceService } from '@auditing/proto/alert';
 import { ArchiveServiceService } from '@auditing/proto/archive';
 import { RuleServiceService } from '@auditing/proto/rule';
 import { grpcClient } from '@auditing/service/grpc-client';
-import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Running, Service } from '@auditing/service/service';
 import { PROCESS_SETTINGS, type GatewayConfig, type GatewayProcessConfig } from './config';
@@ -46,7 +46,7 @@ export async function openGateway(
   const intake = await openIntake(config.receive, context, peers.files);
   const ready = await drain(intake, context, peers);
   const api = await serveQueryApi(
-    config.api,
+    config,
     {
       ...kapisRoutes(peers.archive),
       ...ownRoutes(peers),
@@ -97,8 +97,9 @@ export const gatewayService: Service<GatewayProcessConfig> = {
   settings: PROCESS_SETTINGS,
   adminPort: 9090,
   async setUp(context) {
-    const { peers } = context.config;
-    const options = { credentials: await readGrpcCredentials(peers.tls) };
+    const { peers, access } = context.config;
+    const credentials = await openGrpcCredentials(peers.tls, context);
+    const options = { credentials, token: access.token };
     const rule = grpcClient(RuleServiceService, peers.rule, options);
     context.closeLater('client of the rule service', rule.close);
     const archive = grpcClient(ArchiveServiceService, peers.archive, options);

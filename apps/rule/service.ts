@@ -1,6 +1,8 @@
 import { join } from 'node:path';
+import { admission } from '@auditing/access/admission';
+import { openAccess } from '@auditing/access/open-access';
 import { RuleServiceService } from '@auditing/proto/rule';
-import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
 import type { Api } from '@auditing/service/rpc';
@@ -57,9 +59,12 @@ export const ruleService: Service<RuleConfig> = {
   async setUp(context) {
     const { config } = context;
     const { api, ready } = await openRule(context);
+    const credentials = await openGrpcCredentials(config.grpcTls, context);
+    const access = await openAccess(config.access, credentials.isSecure, context);
     const address = await serveGrpc(context, {
       listen: config.listen,
-      credentials: await readGrpcCredentials(config.grpcTls),
+      credentials,
+      admit: admission(access),
       services: [grpcService(RuleServiceService, api)],
       maxConnectionAgeMs: config.maxConnectionAgeMs,
     });

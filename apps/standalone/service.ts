@@ -1,4 +1,6 @@
 import { join, resolve } from 'node:path';
+import { admission } from '@auditing/access/admission';
+import { openAccess } from '@auditing/access/open-access';
 import { openAlert } from '@auditing/alert/service';
 import { openArchive } from '@auditing/archive/service';
 import { openGateway, type Gateway } from '@auditing/gateway/service';
@@ -8,7 +10,7 @@ import { RuleServiceService } from '@auditing/proto/rule';
 import { openRule } from '@auditing/rule/service';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
-import { readGrpcCredentials } from '@auditing/service/grpc-tls';
+import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
 import { SETTINGS, type StandaloneConfig } from './config';
@@ -27,10 +29,13 @@ export const standaloneService: Service<StandaloneConfig> = {
     const archive = await openArchive(part(context, 'archive'));
     const alert = await openAlert(part(context, 'alert'), { rule: rule.api });
     const { listen, grpcTls, maxConnectionAgeMs } = context.config.rule;
+    const credentials = await openGrpcCredentials(grpcTls, context);
+    const access = await openAccess(context.config.rule.access, credentials.isSecure, context);
     const grpc = await serveGrpc(context, {
       listen,
       maxConnectionAgeMs,
-      credentials: await readGrpcCredentials(grpcTls),
+      credentials,
+      admit: admission(access),
       services: [
         grpcService(RuleServiceService, rule.api),
         grpcService(ArchiveServiceService, archive.api),

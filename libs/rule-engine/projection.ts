@@ -45,8 +45,7 @@ export class ProjectionBuilder {
   add(condition: Condition, outputRoots: readonly Root[]): void {
     forEachTest(condition, (test) => this.addRoot(resolvePath(test.path).root, NOTHING));
     this.documents = union(this.documents, documentRegion(condition));
-    const isWholeNeeded = outputRoots.some((root) => columnOf(root) === undefined);
-    const matches = isWholeNeeded ? matchRegion(condition) : NOTHING;
+    const matches = matchRegion(condition);
     for (const root of outputRoots) this.addRoot(root, matches);
   }
 
@@ -68,11 +67,6 @@ export class ProjectionBuilder {
 /** Whether no event at all can match, whatever it holds besides verb, resource and subresource. */
 export function matchesNothing(condition: Condition): boolean {
   return matchRegion(condition).length === 0;
-}
-
-/** The resources that a condition can match an event of; undefined if any. */
-export function demandedResources(condition: Condition): ReadonlySet<string> | undefined {
-  return around(matchRegion(condition)).resources;
 }
 
 function columnOf(root: Root): Field | undefined {
@@ -143,7 +137,6 @@ function documentRegion(condition: Condition): Region {
 }
 
 function union(a: Region, b: Region): Region {
-  if (b.length === 0) return a;
   const boxes = [...a];
   for (const box of b) {
     const place = boxes.findIndex((known) => isJoinExact(known, box));
@@ -166,8 +159,6 @@ function isSame(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | und
 }
 
 function intersection(a: Region, b: Region): Region {
-  if (a === EVERYTHING) return b;
-  if (b === EVERYTHING) return a;
   const boxes = a.flatMap((left) => b.flatMap((right) => intersectBoxes(left, right)));
   return union(NOTHING, boxes);
 }

@@ -25,6 +25,8 @@ export interface GrpcClientOptions {
   readonly credentials: GrpcCredentials;
   /** Deadline of unary calls in milliseconds. Streams have none: the caller ends them. */
   readonly deadlineMs?: number;
+  /** Shown as `authorization: Bearer` where no certificate speaks for this side. */
+  readonly token?: string | undefined;
 }
 
 /** A client of one service. */
@@ -53,7 +55,12 @@ export function grpcClient<Definition extends ServiceDefinition>(
     ...COMMON_OPTIONS,
     'grpc.service_config': JSON.stringify(serviceConfig(definition)),
   });
-  const caller: Caller = { client, target, deadlineMs: options.deadlineMs ?? UNARY_DEADLINE_MS };
+  const caller: Caller = {
+    client,
+    target,
+    deadlineMs: options.deadlineMs ?? UNARY_DEADLINE_MS,
+    metadata: metadataOf(options),
+  };
   const methods = Object.entries(definition).map(([name, method]) => [
     name,
     callOf(caller, method),
@@ -93,6 +100,15 @@ interface Caller {
   readonly client: Client;
   readonly target: string;
   readonly deadlineMs: number;
+  readonly metadata: Metadata;
+}
+
+function metadataOf({ credentials, token }: GrpcClientOptions): Metadata {
+  const metadata = new Metadata();
+  if (token !== undefined && !credentials.isSecure) {
+    metadata.set('authorization', `Bearer ${token}`);
+  }
+  return metadata;
 }
 
 function callOf(caller: Caller, method: Method): unknown {
@@ -109,7 +125,7 @@ function callOf(caller: Caller, method: Method): unknown {
 }
 
 function unaryCall(
-  { client, target, deadlineMs }: Caller,
+  { client, target, deadlineMs, metadata }: Caller,
   method: Method,
   { request, signal }: { request: Message; signal: AbortSignal },
 ): Promise<Message> {
@@ -126,7 +142,7 @@ function unaryCall(
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      traceMetadata(request),
+      callMetadata(metadata, request),
       { deadline: Date.now() + deadlineMs },
       (error, response) => {
         signal.removeEventListener('abort', cancel);
@@ -139,7 +155,7 @@ function unaryCall(
 }
 
 async function* streamingCall(
-  { client, target }: Caller,
+  { client, target, metadata }: Caller,
   method: Method,
   { request, signal }: { request: Message; signal: AbortSignal },
 ): AsyncGenerator<Message, void, undefined> {
@@ -149,6 +165,7 @@ async function* streamingCall(
     method.requestSerialize,
     method.responseDeserialize,
     request,
+    metadata.clone(),
   );
   yield* receive(
     call,
@@ -158,7 +175,7 @@ async function* streamingCall(
 }
 
 async function* bidiCall(
-  { client, target }: Caller,
+  { client, target, metadata }: Caller,
   method: Method,
   { requests, signal }: { requests: AsyncIterable<Message>; signal: AbortSignal },
 ): AsyncGenerator<Message, void, undefined> {
@@ -167,6 +184,7 @@ async function* bidiCall(
     method.path,
     method.requestSerialize,
     method.responseDeserialize,
+    metadata.clone(),
   );
   const responses = incoming<Message>(call, () => call.cancel());
   const over = new AbortController();
@@ -200,9 +218,9 @@ async function* receive(
   }
 }
 
-/** Metadata that names the trace of a request, as W3C Trace Context says, for whoever reads no fields of ours. */
-function traceMetadata(request: Message): Metadata {
-  const metadata = new Metadata();
+/** Besides, it names the trace of a request, as W3C Trace Context says, for whoever reads no fields of ours. */
+function callMetadata(shown: Metadata, request: Message): Metadata {
+  const metadata = shown.clone();
   const { traceParent } = request as { traceParent?: unknown };
   if (typeof traceParent === 'string' && traceParent !== '')
     metadata.set(TRACE_PARENT, traceParent);

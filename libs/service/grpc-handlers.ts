@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Writable } from 'node:stream';
 import type { Logger } from 'pino';
+import { callerOf, type Admit } from './grpc-admission';
 import { TRACE_PARENT } from './grpc-limits';
 import { incoming, sendAll } from './message-stream';
 import { publicError } from './public-error';
@@ -25,7 +26,15 @@ type BidiFunction = (
   requests: AsyncIterable<Message>,
   signal: AbortSignal,
 ) => AsyncIterable<Message>;
-type Method = MethodDefinition<Message, Message>;
+
+/** A method of a service. */
+interface Served {
+  readonly method: MethodDefinition<Message, Message>;
+  /** Its name in `api`. */
+  readonly name: string;
+  /** The implementation. */
+  readonly api: object;
+}
 
 /** What every handler needs. */
 export interface HandlerContext {
@@ -33,39 +42,44 @@ export interface HandlerContext {
   readonly metrics: RpcMetrics;
   /** Ends streams. Unary calls are left to finish: the app waits for them. */
   readonly stopping: AbortSignal;
+  /** Asked before each call. */
+  readonly admit: Admit;
 }
 
 /** The function of an Api as a handler for grpc-js. */
-export function grpcHandler(
-  method: Method,
-  work: unknown,
-  context: HandlerContext,
-): UntypedHandleCall {
-  if (!method.requestStream && !method.responseStream) {
-    return unaryHandler(method, work as UnaryFunction, context);
-  }
-  if (!method.requestStream) return streamingHandler(method, work as StreamingFunction, context);
-  if (method.responseStream) return bidiHandler(method, work as BidiFunction, context);
-  throw new Error(
-    `${method.path}: methods with a stream of requests and one answer are not supported`,
-  );
+export function grpcHandler(served: Served, context: HandlerContext): UntypedHandleCall {
+  const { path, requestStream, responseStream } = served.method;
+  if (!requestStream && !responseStream) return unaryHandler(served, context);
+  if (!requestStream) return streamingHandler(served, context);
+  if (responseStream) return bidiHandler(served, context);
+  throw new Error(`${path}: methods with a stream of requests and one answer are not supported`);
 }
 
-function unaryHandler(
-  { path }: Method,
-  work: UnaryFunction,
-  { log, metrics }: HandlerContext,
-): handleUnaryCall<Message, Message> {
+/** What the caller may use of the method; rejects if it may not. */
+async function admitted<Work>(
+  { method: { path }, name, api }: Served,
+  call: Parameters<typeof callerOf>[0],
+  { admit }: HandlerContext,
+): Promise<Work> {
+  const allowed = await admit({ path, api, caller: callerOf(call) });
+  const work = (allowed as Record<string, { bind(self: object): Work } | undefined>)[name];
+  if (work === undefined) throw new Error(`${path} is not implemented for this caller`);
+  return work.bind(allowed);
+}
+
+function unaryHandler(served: Served, context: HandlerContext): handleUnaryCall<Message, Message> {
+  const { log, metrics } = context;
+  const { path } = served.method;
   return (call, callback) => {
     takeTraceParent(call);
     const controller = new AbortController();
     const observed = metrics.begin(path);
     call.once('cancelled', () => controller.abort(cancelled()));
-    // An implementation that throws at once is as one whose promise rejects.
-    const begun = new Promise<Message>((resolve) => {
-      resolve(work(call.request, controller.signal));
-    });
-    begun.then(
+    const work = async (): Promise<Message> => {
+      const allowed = await admitted<UnaryFunction>(served, call, context);
+      return allowed(call.request, controller.signal);
+    };
+    work().then(
       (response) => {
         observed(status.OK);
         callback(null, response);
@@ -88,25 +102,25 @@ function takeTraceParent({ request, metadata }: ServerUnaryCall<Message, Message
 }
 
 function streamingHandler(
-  { path }: Method,
-  work: StreamingFunction,
+  served: Served,
   context: HandlerContext,
 ): handleServerStreamingCall<Message, Message> {
+  const { path } = served.method;
   return (call) => {
     const signal = streamSignal(call, context.stopping);
-    void respond(call, () => sendAll(call, work(call.request, signal), signal), {
-      path,
-      signal,
-      context,
-    });
+    const answer = async (): Promise<void> => {
+      const work = await admitted<StreamingFunction>(served, call, context);
+      await sendAll(call, work(call.request, signal), signal);
+    };
+    void respond(call, answer, { path, signal, context });
   };
 }
 
 function bidiHandler(
-  { path }: Method,
-  work: BidiFunction,
+  served: Served,
   context: HandlerContext,
 ): handleBidiStreamingCall<Message, Message> {
+  const { path } = served.method;
   return (call) => {
     const signal = cancelSignal(call);
     const requests = incoming<Message>(call, () => undefined);
@@ -115,7 +129,10 @@ function bidiHandler(
     context.stopping.addEventListener('abort', onStop);
     signal.addEventListener('abort', onStop);
     if (context.stopping.aborted) onStop();
-    const answer = (): Promise<void> => sendAll(call, work(requests, signal), signal);
+    const answer = async (): Promise<void> => {
+      const work = await admitted<BidiFunction>(served, call, context);
+      await sendAll(call, work(requests, signal), signal);
+    };
     void respond(call, answer, { path, signal, context }).finally(() =>
       context.stopping.removeEventListener('abort', onStop),
     );

@@ -1,4 +1,5 @@
 import { logVerbosity, Server, setLogVerbosity, type UntypedHandleCall } from '@grpc/grpc-js';
+import type { Admit } from './grpc-admission';
 import { grpcHandler, type HandlerContext } from './grpc-handlers';
 import { healthService } from './grpc-health';
 import { COMMON_OPTIONS } from './grpc-limits';
@@ -31,6 +32,8 @@ export interface GrpcServerOptions {
   readonly listen: string;
   readonly credentials: GrpcCredentials;
   readonly services: readonly GrpcService[];
+  /** Asked before each call, health and reflection included. */
+  readonly admit: Admit;
   /** 0 for no limit. */
   readonly maxConnectionAgeMs: number;
 }
@@ -72,6 +75,7 @@ export async function serveGrpc(runtime: Runtime, options: GrpcServerOptions): P
     log: runtime.log,
     metrics: rpcMetrics(runtime.metrics),
     stopping: runtime.stopping,
+    admit: options.admit,
   };
   for (const service of all) addService(server, service, context);
   const boundPort = await bind(server, listen, credentials);
@@ -88,7 +92,7 @@ function addService(
   for (const [name, method] of Object.entries(definition)) {
     const work = (api as Record<string, unknown>)[name];
     if (typeof work !== 'function') throw new Error(`${method.path} is not implemented`);
-    handlers[name] = grpcHandler(method, work.bind(api), context);
+    handlers[name] = grpcHandler({ method, name, api }, context);
   }
   server.addService(definition, handlers);
 }

@@ -2,6 +2,7 @@ import { connect } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { ListRulesResponse, RuleSet } from '@auditing/proto/rule';
 import { MAX_MESSAGE_BYTES } from './grpc-limits';
+import { admitAll } from './testing/admit-all';
 import { serveGrpc } from './grpc-server';
 import { INSECURE } from './grpc-tls';
 import { isRetryable, RpcError } from './rpc-error';
@@ -249,7 +250,7 @@ describe('a stopping server', () => {
 
 describe('the address', () => {
   test('must be loopback without TLS', async () => {
-    const options = { credentials: INSECURE, services: [], maxConnectionAgeMs: 0 };
+    const options = { credentials: INSECURE, services: [], maxConnectionAgeMs: 0, admit: admitAll };
     await expect(serveGrpc(pair.runtime, { ...options, listen: '0.0.0.0:0' })).rejects.toThrow(
       /AUDITING_GRPC_LISTEN: without TLS only a loopback address/,
     );
@@ -260,7 +261,7 @@ describe('the address', () => {
 
   test('that is taken is named in the error', async () => {
     const target = await pair.serve({});
-    const options = { credentials: INSECURE, services: [], maxConnectionAgeMs: 0 };
+    const options = { credentials: INSECURE, services: [], maxConnectionAgeMs: 0, admit: admitAll };
     await expect(serveGrpc(pair.runtime, { ...options, listen: target })).rejects.toThrow(target);
   });
 });

@@ -1,5 +1,6 @@
 import { status } from '@grpc/grpc-js';
 import { EvaluateRequest, EvaluateResponse, RuleServiceService } from '@auditing/proto/rule';
+import { admitAll } from './testing/admit-all';
 import { serveGrpc } from './grpc-server';
 import { grpcService } from './grpc-service';
 import { INSECURE } from './grpc-tls';
@@ -184,6 +185,7 @@ describe('calls over a stream', () => {
       credentials: INSECURE,
       services: [grpcService(RuleServiceService, api)],
       maxConnectionAgeMs: 100,
+      admit: admitAll,
     });
     const client = pair.client(target);
     const calls = streamCalls(client.evaluateStream, {

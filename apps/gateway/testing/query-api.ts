@@ -7,6 +7,7 @@ import { Priority, Source, type AuditEvent } from '@auditing/proto/event';
 import { RuleStatus } from '@auditing/proto/rule';
 import { RpcError } from '@auditing/service/rpc-error';
 import { testRuntime } from '@auditing/service/testing/runtime';
+import { accessConfig } from '@auditing/access/testing/access-config';
 import { status } from '@grpc/grpc-js';
 import { kapisRoutes } from '../kapis-routes';
 import { ownRoutes, type QueryServices } from '../own-routes';
@@ -111,7 +112,8 @@ export class TestQueryApi {
       },
     };
     const routes = { ...kapisRoutes(archive), ...ownRoutes(services) };
-    this.url = await serveQueryApi({ host: '127.0.0.1', port: 0, token }, routes, this.runtime);
+    const config = { api: { host: '127.0.0.1', port: 0 }, access: accessConfig({ token }) };
+    this.url = await serveQueryApi(config, routes, this.runtime);
   }
 
   /** Asks, and reads the answer as JSON. */

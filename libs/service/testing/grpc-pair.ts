@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { RuleServiceService } from '@auditing/proto/rule';
 import { grpcClient } from '../grpc-client';
+import { admitAll } from './admit-all';
 import { serveGrpc } from '../grpc-server';
 import { grpcService } from '../grpc-service';
 import { INSECURE } from '../grpc-tls';
@@ -58,6 +59,7 @@ export function grpcPair(): GrpcPair {
         credentials: INSECURE,
         services: [grpcService(RuleServiceService, api)],
         maxConnectionAgeMs: 0,
+        admit: admitAll,
       });
     },
     client(target, deadlineMs = 10_000) {

@@ -1,0 +1,24 @@
+import type { AlertServiceService, AlertStatus } from '@auditing/proto/alert';
+import type { Scope } from '@auditing/proto/archive';
+import type { Api } from '@auditing/service/rpc';
+import { inScope } from './in-scope';
+import { notForCallers, streamNotForCallers } from './not-for-callers';
+
+type AlertApi = Api<typeof AlertServiceService>;
+
+/** The alert service as somebody sees it who may see this scope alone: alerts of events in it. */
+export function restrictAlert(service: AlertApi, scope: Scope): AlertApi {
+  const isVisible = ({ alert }: AlertStatus): boolean =>
+    alert?.event !== undefined && inScope(alert.event, scope);
+  return {
+    raise: () => Promise.reject(notForCallers()),
+    raiseStream: () => streamNotForCallers(),
+    async list(request, signal) {
+      const answer = await service.list(request, signal);
+      return { ...answer, alerts: answer.alerts.filter(isVisible) };
+    },
+    async *watch(request, signal) {
+      for await (const one of service.watch(request, signal)) if (isVisible(one)) yield one;
+    },
+  };
+}
