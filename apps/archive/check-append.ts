@@ -28,7 +28,8 @@ export function checkAppend(kept: KeptBatch | undefined): Kept {
   for (const column of batch.columns) checkColumn(column, batch.eventCount);
   checkPositions(kept.positions, id, batch.eventCount);
   if (kept.verdicts !== undefined) checkVerdicts(kept.verdicts, batch.eventCount);
-  return { ...kept, batch: { ...batch, id } };
+  // The very object, not a copy: what is remembered of its batch (decoded-batch.ts) is found by it.
+  return kept as Kept;
 }
 
 function checkId({ epoch, sequence }: BatchId): void {
@@ -46,7 +47,7 @@ function checkEvents(batch: EventBatch): void {
   if (!(receivedAtUs > 0 && Number.isFinite(receivedAtUs))) {
     throw bad('kept.batch.received_at_us', 'a time', String(receivedAtUs));
   }
-  if (![...requestReceivedUs, ...stageUs].every(Number.isFinite)) {
+  if (!requestReceivedUs.every(Number.isFinite) || !stageUs.every(Number.isFinite)) {
     throw bad('kept.batch.request_received_us and stage_us', 'finite numbers', 'others');
   }
   const rawBytes = sliceBytes.reduce((sum, length) => sum + length, 0);

@@ -3,15 +3,15 @@ import { typedEvent } from '@auditing/audit-event/typed-event';
 import type { Alert } from '@auditing/proto/alert';
 import type { AuditEvent, Finding, RuleName, Verdicts } from '@auditing/proto/event';
 import type { EventRange } from './bisect';
-import { keptEvents, type DecidedPart, type KeptEvent } from './kept-batch';
+import { keptEvent, verdictsIn, type DecidedPart, type KeptEvent } from './kept-batch';
 
 /** The alerts of a range of a part: one for each alerting rule that matched, in the order of the verdicts. */
 export function alertsFrom(decided: DecidedPart, range: EventRange): Alert[] {
   const { verdicts } = decided;
-  return keptEvents(decided, range).flatMap((kept) => {
-    const raised = kept.verdict.findings.filter(({ alert }) => alert);
+  return verdictsIn(decided, range).flatMap((verdict) => {
+    const raised = verdict.findings.filter(({ alert }) => alert);
     if (raised.length === 0) return [];
-    const event = eventOf(kept, decided);
+    const event = eventOf(keptEvent(decided, verdict), decided);
     return raised.map((finding) => {
       const { name, priority } = ruleOf(finding, verdicts);
       return { rule: name, priority, message: finding.message, event };

@@ -2,9 +2,16 @@ import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
 import { openJournal } from '@auditing/journal/open-journal';
 import { Decision } from '@auditing/proto/spool';
+import { FollowedJournal } from './followed-journal';
 
 /** Small, so that what both consumers are done with is trimmed soon. */
 const SEGMENT_BYTES = 8 * 2 ** 20;
+
+/** For decisions that the consumers have still to read: a second of full load. */
+const MEMORY_BYTES = 32 * 2 ** 20;
+
+/** What a decision costs in memory, as a multiple of its bytes on disk. */
+const MEMORY_FACTOR = 8;
 
 /** A decision as it lies in its journal. */
 export interface DecisionRecord {
@@ -26,6 +33,8 @@ export interface Decisions {
   follow(from: number, signal: AbortSignal): AsyncIterable<DecisionRecord>;
   /** The last decision; undefined if there is none. */
   last(): Promise<DecisionRecord | undefined>;
+  /** Lets go of the memory for decisions before a position: nobody needs them any more. */
+  release(position: number): void;
   /** Removes what lies before a position, as far as whole segments go. */
   trim(position: number): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +47,11 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
     segmentBytes: SEGMENT_BYTES,
     ...(files && { files }),
   });
+  const followed = new FollowedJournal({
+    journal,
+    memoryBytes: MEMORY_BYTES,
+    decode: ({ position, next, data }) => ({ position, next, decision: Decision.decode(data) }),
+  });
   return {
     get start() {
       return journal.start;
@@ -46,15 +60,22 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
       return journal.end;
     },
     async append(decisions) {
-      await journal.append(decisions.map((decision) => Decision.encode(decision).finish()));
+      const records = decisions.map((decision) => Decision.encode(decision).finish());
+      const { positions, end } = await journal.append(records);
+      decisions.forEach((decision, index) => {
+        const position = positions[index] ?? end;
+        const next = positions[index + 1] ?? end;
+        const bytes = MEMORY_FACTOR * (records[index]?.length ?? 0);
+        followed.add({ position, next, decision }, bytes);
+      });
     },
-    async *follow(from, signal) {
-      for await (const { position, next, data } of journal.follow(from, signal)) {
-        yield { position, next, decision: Decision.decode(data) };
-      }
-    },
+    follow: (from, signal) => followed.follow(from, signal),
+    release: (position) => followed.release(position),
     last: () => lastDecision(journal),
-    trim: (position) => journal.trim(position),
+    async trim(position) {
+      followed.release(position);
+      await journal.trim(position);
+    },
     close: () => journal.close(),
   };
 }

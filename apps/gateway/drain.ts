@@ -42,6 +42,8 @@ export interface DrainOptions extends PartReaderOptions {
   readonly guard: Guard;
   readonly tracing: Tracing;
   readonly cursor: Cursor;
+  /** Called when there is progress, which is not on disk yet. */
+  readonly onPassed: () => void;
   /** Called when progress is on disk. */
   readonly onSaved: () => Promise<void>;
 }
@@ -74,6 +76,11 @@ export class Drain {
     this.#saved = this.#progress;
   }
 
+  /** Its progress. */
+  get progress(): DrainCursor {
+    return this.#progress;
+  }
+
   /** Its progress, as it is on disk. */
   get saved(): DrainCursor {
     return this.#saved;
@@ -103,6 +110,7 @@ export class Drain {
       );
       for await (const done of steps) {
         for (const { item } of done) this.#passed(item);
+        this.#options.onPassed();
       }
     } finally {
       ended.abort();

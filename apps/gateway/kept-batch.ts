@@ -24,18 +24,19 @@ export interface KeptEvent {
   readonly event: DecodedEvent;
 }
 
-/** The kept events of a range, in order. */
-export function keptEvents(decided: DecidedPart, range: EventRange): KeptEvent[] {
-  const kept: KeptEvent[] = [];
-  for (const verdict of decided.verdicts.verdicts) {
-    if (verdict.event < range.first || verdict.event >= range.first + range.count) continue;
-    const received = decided.events[verdict.event];
-    if (!received) throw new Error(`a decision speaks of event ${verdict.event} that is not there`);
-    const event = received.stripped(verdict.strip);
-    if (verdict.workspace !== '') event.fillWorkspace(verdict.workspace);
-    kept.push({ verdict, received, event });
-  }
-  return kept;
+/** The verdicts on events of a range, in order. */
+export function verdictsIn({ verdicts }: DecidedPart, range: EventRange): Verdict[] {
+  const end = range.first + range.count;
+  return verdicts.verdicts.filter(({ event }) => event >= range.first && event < end);
+}
+
+/** The event that a verdict speaks of. */
+export function keptEvent(decided: DecidedPart, verdict: Verdict): KeptEvent {
+  const received = decided.events[verdict.event];
+  if (!received) throw new Error(`a decision speaks of event ${verdict.event} that is not there`);
+  const event = received.stripped(verdict.strip);
+  if (verdict.workspace !== '') event.fillWorkspace(verdict.workspace);
+  return { verdict, received, event };
 }
 
 /**
@@ -47,7 +48,7 @@ export async function keptBatch(
   decided: DecidedPart,
   range: EventRange,
 ): Promise<KeptBatch | undefined> {
-  const kept = keptEvents(decided, range);
+  const kept = verdictsIn(decided, range).map((verdict) => keptEvent(decided, verdict));
   if (kept.length === 0) return undefined;
   const events = kept.map(({ event }) => event);
   const { id, receivedAtUs } = decided.part.batch;

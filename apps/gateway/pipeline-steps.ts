@@ -3,6 +3,7 @@ import { openCursor } from '@auditing/journal/cursor';
 import type { Files } from '@auditing/journal/files';
 import { nodeFiles } from '@auditing/journal/node-files';
 import type { Tracing } from '@auditing/service/tracing';
+import type { DrainCursor } from '@auditing/proto/spool';
 import type { Logger } from 'pino';
 import { Attempts, unguarded, type Guard } from './attempts';
 import { openBurial, type Burial } from './burial';
@@ -56,9 +57,17 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
   const rule = openPeer('rule', options);
   const decider = { ...calls, settings, rule, burial, guardRead, guardCall };
   const { toArchive, toAlert } = consumers(options, { calls, burial, guard: guardCall });
-  const drained = { ...options, decisions, burial, guard: guardRead, onSaved: () => trim() };
+  const drained = {
+    ...options,
+    decisions,
+    burial,
+    guard: guardRead,
+    onPassed: () => release(),
+    onSaved: () => trim(),
+  };
   const archive = new Drain(toArchive, { ...drained, cursor: await open('archive.cursor') });
   const alert = new Drain(toAlert, { ...drained, cursor: await open('alert.cursor') });
+  const release = (): void => releaseBehind([archive, alert], spool, decisions);
   const trim = (): Promise<void> => trimBehind([archive, alert], spool, decisions);
   return {
     settings,
@@ -84,16 +93,26 @@ function consumers(
   };
 }
 
-/** Spool and decisions are kept as long as one of the consumers needs them. */
+/** In memory, spool and decisions are kept as long as one of the consumers has still to come. */
+function releaseBehind(drains: readonly Drain[], spool: Spool, decisions: Decisions): void {
+  const behind = lastOf(drains.map(({ progress }) => progress));
+  spool.release(Number(behind.spoolPosition));
+  decisions.release(Number(behind.nextDecision));
+}
+
+/** On disk, as long as one of them might come again after a crash. */
 async function trimBehind(
   drains: readonly Drain[],
   spool: Spool,
   decisions: Decisions,
 ): Promise<void> {
-  const behind = drains
-    .map(({ saved }) => saved)
-    .reduce((one, other) => (one.nextDecision <= other.nextDecision ? one : other));
+  const behind = lastOf(drains.map(({ saved }) => saved));
   await spool.trim(Number(behind.spoolPosition));
   // The last decision stays: it says where deciding goes on.
   await decisions.trim(Number(behind.lastDecision));
+}
+
+/** The progress of the one that is behind all others. */
+function lastOf(progress: readonly DrainCursor[]): DrainCursor {
+  return progress.reduce((one, other) => (one.nextDecision <= other.nextDecision ? one : other));
 }

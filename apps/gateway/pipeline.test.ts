@@ -38,12 +38,13 @@ describe('the flow', () => {
   });
 
   test('the received block goes on as it is if every event is kept', async () => {
-    await gateway.start();
+    await gateway.open();
     await gateway.post(event('a'), event('b'));
-    await eventually('both are stored', stored(2));
     const [part] = await first(
       gateway.spool.parts(gateway.spool.start, new AbortController().signal),
     );
+    gateway.run();
+    await eventually('both are stored', stored(2));
     expect(gateway.archive.requests[0]?.kept?.batch?.block).toBe(part?.batch.block);
   });
 

@@ -10,7 +10,7 @@ import { JournalCorruptError, JournalFullError } from '@auditing/journal/journal
 import { openJournal } from '@auditing/journal/open-journal';
 import { EventBatch, type Source } from '@auditing/proto/event';
 import { SpooledPart } from '@auditing/proto/spool';
-import { FreshParts } from './fresh-parts';
+import { FollowedJournal } from './followed-journal';
 
 /** One part of a body, durable, waiting to be drained. */
 export interface SpoolPart {
@@ -91,6 +91,12 @@ const PART_BYTES = 1 << 20;
 /** A part is ended at this many events: a flood of tiny ones must not become one huge set of columns. */
 const PART_EVENTS = 4_096;
 
+/**
+ * What a fresh part costs in memory, as a multiple of its events' bytes: the events as they lie in their body, and as
+ * parsed JSON, which takes two to three times as much.
+ */
+const MEMORY_FACTOR = 4;
+
 /** Bodies older than this are not looked for at start: their senders have given them up long since. */
 const RECENT_MS = 15 * 60_000;
 
@@ -104,15 +110,15 @@ export class Spool {
   /** 16 random hexadecimal digits, new whenever the spool is opened: no batch id is ever used twice. */
   readonly epoch = randomBytes(8).toString('hex');
   readonly #journal: Journal;
-  readonly #fresh: FreshParts;
-  readonly #wake = new Set<() => void>();
+  readonly #followed: FollowedJournal<SpoolPart>;
   readonly #options: SpoolOptions;
   #sequence = 0n;
 
   private constructor(journal: Journal, options: SpoolOptions) {
     this.#journal = journal;
     this.#options = options;
-    this.#fresh = new FreshParts(options.memoryBytes);
+    const { memoryBytes } = options;
+    this.#followed = new FollowedJournal({ journal, decode: partOf, memoryBytes });
   }
 
   static async open(options: SpoolOptions): Promise<Spool> {
@@ -189,12 +195,11 @@ export class Spool {
     parts.forEach(({ batch, events }, index) => {
       const position = positions[index] ?? end;
       rememberDecoded(batch, events);
-      this.#fresh.add(
+      this.#followed.add(
         { position, next: positions[index + 1] ?? end, batch, listSource, traceParent },
-        batch.block?.rawBytes ?? 0,
+        MEMORY_FACTOR * (batch.block?.rawBytes ?? 0),
       );
     });
-    for (const wake of this.#wake) wake();
   }
 
   /**
@@ -203,26 +208,8 @@ export class Spool {
    *
    * @throws {JournalCorruptError} at a part that cannot be read; its `next` is where reading can go on.
    */
-  async *parts(from: number, signal: AbortSignal): AsyncGenerator<SpoolPart, void> {
-    let position = Math.max(this.start, Math.min(from, this.end));
-    const aborted = (): boolean => signal.aborted;
-    while (!aborted()) {
-      const fresh = this.#fresh.at(position);
-      if (fresh) {
-        yield fresh;
-        position = fresh.next;
-        continue;
-      }
-      const end = this.end;
-      const before = position;
-      // Without the signal: a read that is cut short would look like the end.
-      for await (const record of this.#journal.read(position)) {
-        yield this.#fresh.at(record.position) ?? partOf(record);
-        position = record.next;
-        if (aborted() || this.#fresh.at(position)) break;
-      }
-      if (position === before) await this.#moreThan(end, signal);
-    }
+  parts(from: number, signal: AbortSignal): AsyncGenerator<SpoolPart, void> {
+    return this.#followed.follow(from, signal);
   }
 
   /** False while a body of usual size would be refused. */
@@ -232,9 +219,17 @@ export class Spool {
     return bavail * bsize >= PART_BYTES;
   }
 
+  /**
+   * Lets go of the memory for parts before `position`: nobody needs them any more, though a crash might. The sooner, the
+   * less of it does the garbage collector move about.
+   */
+  release(position: number): void {
+    this.#followed.release(position);
+  }
+
   /** Removes what lies before `position`, as far as whole segments go. */
   async trim(position: number): Promise<void> {
-    this.#fresh.dropBefore(position);
+    this.release(position);
     await this.#journal.trim(position);
   }
 
@@ -252,21 +247,6 @@ export class Spool {
       const why = cause instanceof Error ? cause.message : String(cause);
       if (cause instanceof JournalFullError) throw new SpoolFullError(`spool: ${why}`, { cause });
       throw new SpoolFailedError(`spool: ${why}`, { cause });
-    }
-  }
-
-  /** Resolves once the durable end lies beyond `end`, or the signal aborts. */
-  async #moreThan(end: number, signal: AbortSignal): Promise<void> {
-    while (this.end <= end && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          this.#wake.delete(wake);
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        this.#wake.add(wake);
-        signal.addEventListener('abort', wake, { once: true });
-      });
     }
   }
 }

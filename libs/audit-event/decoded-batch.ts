@@ -14,6 +14,11 @@ export function rememberDecoded(batch: EventBatch, events: readonly DecodedEvent
   DECODED.set(batch, events);
 }
 
+/** True if the events of a batch are remembered: then this process made its block of them, or has read it before. */
+export function isRemembered(batch: EventBatch): boolean {
+  return DECODED.has(batch);
+}
+
 /**
  * The events of a batch, in order: remembered ones, else read out of its block and remembered.
  *

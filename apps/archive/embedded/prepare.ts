@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { BatchMarks } from '@auditing/audit-event/batch-marks';
 import { BlockError } from '@auditing/audit-event/block';
+import { isRemembered } from '@auditing/audit-event/decoded-batch';
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
 import { KeptBatch } from '@auditing/proto/archive';
 import { Field, type EventBatch } from '@auditing/proto/event';
@@ -37,13 +38,14 @@ export interface Known {
 export async function prepare(kept: KeptBatch, known: Known): Promise<Prepared> {
   const batch = kept.batch;
   if (batch === undefined) return { record: undefined, archivedCount: 0, duplicateCount: 0 };
-  // First: a batch that is refused must leave no pending keys, or another batch's events would pass for stored.
-  const whole = await readable(kept);
+  // First: a batch that is refused must leave no pending keys, or another batch's events would pass for stored. The
+  // gateway in this process has just made the block; to expand it again would tell nothing.
+  if (!isRemembered(batch)) await readable(kept);
   const fresh = await freshEvents(kept, batch, known);
   const archivedCount = fresh.length;
   const duplicateCount = batch.eventCount - archivedCount;
   if (archivedCount === 0) return { record: undefined, archivedCount, duplicateCount };
-  const stored = duplicateCount === 0 ? kept : await keptSubset(whole, fresh);
+  const stored = duplicateCount === 0 ? kept : await keptSubset(await readable(kept), fresh);
   return {
     record: { kept: stored, data: KeptBatch.encode(stored).finish() },
     archivedCount,

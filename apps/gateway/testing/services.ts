@@ -127,10 +127,18 @@ export class TestArchive {
   readonly stored: string[] = [];
   fault: Fault<AppendRequest> = () => undefined;
   readonly #marks = new BatchMarks();
+  #last: Promise<unknown> = Promise.resolve();
 
   readonly append = async (request: AppendRequest): Promise<AppendResponse> => {
     await this.fault(request);
     this.requests.push(request);
+    // In the order of arrival, as the real one writes them.
+    const stored = this.#last.then(() => this.#store(request));
+    this.#last = stored.catch(() => undefined);
+    return stored;
+  };
+
+  async #store(request: AppendRequest): Promise<AppendResponse> {
     const { batch, positions = [] } = request.kept ?? {};
     if (!batch?.id || !batch.block) throw new RpcError(status.INVALID_ARGUMENT, 'no batch');
     const slices = sliceBlock(await decompressBlock(batch.block), batch.sliceBytes);
@@ -140,7 +148,7 @@ export class TestArchive {
     this.#marks.mark(id);
     this.#marks.settle(id.epoch, request.settledBelow);
     return AppendResponse.create({ archivedCount: fresh.length });
-  };
+  }
 
   readonly appendStream = answerStream((request: AppendRequest) => this.append(request), {
     response: AppendResponse,

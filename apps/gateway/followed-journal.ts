@@ -1,0 +1,105 @@
+import type { Journal, JournalRecord } from '@auditing/journal/journal';
+
+/** What lies in the journal, read. */
+export interface Written {
+  readonly position: number;
+  /** Position of what was written after it. */
+  readonly next: number;
+}
+
+/** How a journal is followed. */
+export interface FollowedJournalOptions<Entry> {
+  readonly journal: Journal;
+  /** Reads an entry out of its record. */
+  readonly decode: (record: JournalRecord) => Entry;
+  /** Most bytes of memory for fresh entries. */
+  readonly memoryBytes: number;
+}
+
+/**
+ * A journal whose last entries are kept in memory as well: whoever keeps up with it reads nothing back from disk and
+ * decodes nothing. They are let go of when all are done with them, or when they become too many, which costs only time.
+ */
+export class FollowedJournal<Entry extends Written> {
+  /** In order of position. */
+  readonly #fresh = new Map<number, { readonly entry: Entry; readonly bytes: number }>();
+  readonly #wake = new Set<() => void>();
+  readonly #options: FollowedJournalOptions<Entry>;
+  #freshBytes = 0;
+
+  constructor(options: FollowedJournalOptions<Entry>) {
+    this.#options = options;
+  }
+
+  /** Keeps an entry that has just been written, at about so many bytes of memory, and tells all that follow. */
+  add(entry: Entry, bytes: number): void {
+    this.#fresh.set(entry.position, { entry, bytes });
+    this.#freshBytes += bytes;
+    for (const position of this.#fresh.keys()) {
+      if (this.#freshBytes <= this.#options.memoryBytes) break;
+      this.#drop(position);
+    }
+    for (const wake of this.#wake) wake();
+  }
+
+  /** Lets go of what lies before `position`. It can still be read from disk, until it is trimmed. */
+  release(position: number): void {
+    for (const at of this.#fresh.keys()) {
+      if (at >= position) return;
+      this.#drop(at);
+    }
+  }
+
+  /**
+   * Entries from a position on, strictly in order, waiting for more until `signal` aborts (then it ends without error).
+   * Any number of readers may iterate at once.
+   *
+   * @throws {JournalCorruptError} at a record that cannot be read; its `next` is where reading can go on.
+   */
+  async *follow(from: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
+    const { journal, decode } = this.#options;
+    let position = Math.max(journal.start, Math.min(from, journal.end));
+    const aborted = (): boolean => signal.aborted;
+    while (!aborted()) {
+      const fresh = this.#at(position);
+      if (fresh) {
+        yield fresh;
+        position = fresh.next;
+        continue;
+      }
+      const { end } = journal;
+      const before = position;
+      // Without the signal: a read that is cut short would look like the end.
+      for await (const record of journal.read(position)) {
+        yield this.#at(record.position) ?? decode(record);
+        position = record.next;
+        if (aborted() || this.#at(position)) break;
+      }
+      if (position === before) await this.#moreThan(end, signal);
+    }
+  }
+
+  #at(position: number): Entry | undefined {
+    return this.#fresh.get(position)?.entry;
+  }
+
+  #drop(position: number): void {
+    this.#freshBytes -= this.#fresh.get(position)?.bytes ?? 0;
+    this.#fresh.delete(position);
+  }
+
+  /** Resolves once the durable end lies beyond `end`, or the signal aborts. */
+  async #moreThan(end: number, signal: AbortSignal): Promise<void> {
+    while (this.#options.journal.end <= end && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.#wake.delete(wake);
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#wake.add(wake);
+        signal.addEventListener('abort', wake, { once: true });
+      });
+    }
+  }
+}
