@@ -108,8 +108,9 @@ function warnOfIdleSelector(
 ): void {
   if (resources.some(({ labels }) => selects(selector, labels))) return;
   const present = [...new Set(resources.map(({ labels }) => labels.get('type')))].filter(Boolean);
+  const fix = present.includes(kind) ? `: write matchLabels {type: ${kind}}` : '';
   const hint =
-    present.length === 0 ? '' : `; the Rules are labelled type: ${present.join(', type: ')}`;
+    present.length === 0 ? '' : `; the Rules are labelled type: ${present.join(', type: ')}${fix}`;
   const effect = kind === 'archiving' ? 'archived by priority' : 'raised as an alert';
   const path = `spec.auditSinkPolicy.${kind}RuleSelector`;
   report.warn(path, `${printSelector(selector)} picks no Rule, so nothing is ${effect}${hint}`);

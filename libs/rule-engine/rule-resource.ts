@@ -1,8 +1,10 @@
 import type { Priority } from '@auditing/proto/event';
+import { RULE_FIELDS } from './gen/resource-fields';
 import type { Labels } from './label-selector';
 import { ObjectReader, typeName } from './resource-reader';
 import { Report } from './report';
 import type { Resource } from './rule-set';
+import { warnOfUnknownFields } from './unknown-fields';
 
 /** One resource of kind Rule, read. */
 export interface RuleResource {
@@ -64,6 +66,7 @@ export function readRuleResource(resource: Resource): RuleResource {
   const labels = metadata.child('labels');
   const entries = new Map<string, Entry>();
   const spec = reader.child('spec');
+  warnOfUnknownFields(reader.value('spec'), RULE_FIELDS, spec);
   for (const [i, item] of (name === '' ? [] : spec.list('rules')).entries()) {
     const entry = readEntry(ObjectReader.of(item, `${spec.at('rules')}[${i}]`, report));
     if (entry === undefined) continue;

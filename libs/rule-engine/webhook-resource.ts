@@ -1,10 +1,12 @@
 import { Level, Priority } from '@auditing/proto/event';
 import { Receiver, type WebhookSettings } from '@auditing/proto/rule';
+import { WEBHOOK_FIELDS } from './gen/resource-fields';
 import { readSelector, type LabelSelector } from './label-selector';
 import { ACCESS_KEYS, readAccess } from './receiver-access';
 import { ObjectReader } from './resource-reader';
 import type { Report } from './report';
 import type { Resource } from './rule-set';
+import { warnOfUnknownFields } from './unknown-fields';
 
 /** What the Webhook resource says, with defaults filled in. */
 export interface WebhookResource {
@@ -45,7 +47,9 @@ export function readWebhookResource(
   if (resource === undefined) {
     report.warn('', 'there is no Webhook resource: the defaults hold, with auditLevel Metadata');
   }
-  const spec = ObjectReader.of(resource, '', report).child('spec');
+  const root = ObjectReader.of(resource, '', report);
+  const spec = root.child('spec');
+  warnOfUnknownFields(root.value('spec'), WEBHOOK_FIELDS, spec);
   const policy = spec.child('auditSinkPolicy');
   return {
     settings: {
