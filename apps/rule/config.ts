@@ -2,6 +2,7 @@ import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
 import { GRPC_CONNECTION_AGE_SETTING } from '@auditing/service/grpc-server';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import {
+  choice,
   listenAddress,
   optional,
   path,
@@ -24,6 +25,13 @@ const redisTarget: Parser<string> = {
 
 /** Every setting of the rule service. */
 export const SETTINGS = {
+  ruleSource: {
+    variable: 'AUDITING_RULE_SOURCE',
+    parser: choice('folder', 'kubernetes'),
+    fallback: 'folder',
+    description:
+      'Where the resources come from: the folder, or the Kubernetes API. In a cluster say `kubernetes`: it is never guessed.',
+  },
   configDir: {
     variable: 'AUDITING_CONFIG_DIR',
     parser: path,

@@ -3,14 +3,37 @@ import { ColumnEvent, ColumnTable, MissingColumnError } from '@auditing/audit-ev
 import { decodedEvents } from '@auditing/audit-event/decoded-batch';
 import type { EventFields } from '@auditing/audit-event/event-fields';
 import { startPace } from '@auditing/audit-event/pace';
-import { Source, Strip, type EventBatch, type Verdict, type Verdicts } from '@auditing/proto/event';
+import {
+  Field,
+  Source,
+  Strip,
+  type EventBatch,
+  type Verdict,
+  type Verdicts,
+} from '@auditing/proto/event';
 import type { EvaluateRequest } from '@auditing/proto/rule';
 import type { MatchedRule, RuleSet } from '@auditing/rule-engine/rule-set';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
+import type { Workspaces } from './workspaces';
 
 /** A batch has at most this many events: gateways cut them at about 1 MB, and an event has some 10 bytes at least. */
 const MAX_EVENTS = 200_000;
+
+/** What is read of an event to find the workspace that it lacks. */
+export const WORKSPACE_FIELDS: readonly Field[] = [Field.WORKSPACE, Field.NAMESPACE];
+
+/** What decides. */
+export interface EvaluateWith {
+  readonly ruleSet: RuleSet;
+  /** Undefined where there are no namespaces to ask. */
+  readonly workspaces: Workspaces | undefined;
+}
+
+/** An event that can be given a workspace, for rules to read. */
+interface FillableEvent extends EventFields {
+  readonly fillWorkspace: (workspace: string) => void;
+}
 
 /**
  * Decides one batch.
@@ -19,7 +42,7 @@ const MAX_EVENTS = 200_000;
  * reads; INVALID_ARGUMENT if the batch is not well-formed.
  */
 export async function evaluateBatch(
-  ruleSet: RuleSet,
+  { ruleSet, workspaces }: EvaluateWith,
   request: EvaluateRequest,
   signal: AbortSignal,
 ): Promise<Verdicts> {
@@ -28,7 +51,7 @@ export async function evaluateBatch(
     throw new RpcError(status.INVALID_ARGUMENT, 'batch: expected the events, got nothing');
   if (isStale(ruleSet, request)) throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version);
   try {
-    return await decideAll(ruleSet, await eventsOf(batch, request), signal);
+    return await decideAll({ ruleSet, workspaces }, await eventsOf(batch, request), signal);
   } catch (error) {
     if (error instanceof MissingColumnError) {
       throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version, { cause: error });
@@ -55,7 +78,7 @@ function isStale({ version, projection }: RuleSet, request: EvaluateRequest): bo
 async function eventsOf(
   batch: EventBatch,
   request: EvaluateRequest,
-): Promise<readonly EventFields[]> {
+): Promise<readonly FillableEvent[]> {
   const { documents, projectionVersion } = request;
   if (documents.length === 0 && projectionVersion === '' && batch.columns.length === 0) {
     return batch.eventCount === 0 ? [] : decodedEvents(batch, Source.UNSPECIFIED);
@@ -75,8 +98,8 @@ async function eventsOf(
 }
 
 async function decideAll(
-  ruleSet: RuleSet,
-  events: readonly EventFields[],
+  { ruleSet, workspaces }: EvaluateWith,
+  events: readonly FillableEvent[],
   signal: AbortSignal,
 ): Promise<Verdicts> {
   const verdicts: Verdict[] = [];
@@ -84,10 +107,11 @@ async function decideAll(
   const pace = startPace({ signal });
   for (const [event, fields] of events.entries()) {
     if (pace.isDue()) await pace.giveWay();
+    const workspace = workspaces ? fillWorkspace(fields, workspaces) : '';
     const verdict = ruleSet.evaluate(fields);
     if (!verdict) continue;
     const findings = verdict.findings.map((finding) => rules.finding(finding));
-    verdicts.push({ event, findings, strip: Strip.UNSPECIFIED, workspace: '' });
+    verdicts.push({ event, findings, strip: Strip.UNSPECIFIED, workspace });
   }
   return {
     ruleSetVersion: ruleSet.version,
@@ -95,6 +119,18 @@ async function decideAll(
     verdicts,
     ignoredCount: events.length - verdicts.length,
   };
+}
+
+/** Gives an event without a workspace that of its namespace; empty if it has its own, or none is known. */
+function fillWorkspace(event: FillableEvent, workspaces: Workspaces): string {
+  // Tried again in the same process, it would take what was filled in for its own.
+  event.fillWorkspace('');
+  const own = event.get('Workspace');
+  if (own !== undefined && own !== '') return '';
+  const namespace = event.get('ObjectRef.Namespace');
+  const workspace = typeof namespace === 'string' ? workspaces.of(namespace) : '';
+  if (workspace !== '') event.fillWorkspace(workspace);
+  return workspace;
 }
 
 /** The rules that findings name, each once: a batch is matched by few of them. */

@@ -11,6 +11,8 @@ export interface RuleMetrics {
   readonly ruleSetReplaced: (from: RuleSetOrigin, generation: number) => void;
   readonly diagnostics: (found: readonly Diagnostic[]) => void;
   readonly redisUp: (isUp: boolean) => void;
+  /** The status of a resource was to be written. */
+  readonly statusWritten: (outcome: 'written' | 'failed') => void;
 }
 
 /** Where a rule set came from. */
@@ -46,9 +48,7 @@ function batchMetrics(registry: Registry): Pick<RuleMetrics, 'batchEvaluated' | 
   };
 }
 
-function ruleSetMetrics(
-  registry: Registry,
-): Pick<RuleMetrics, 'ruleSetReplaced' | 'diagnostics' | 'redisUp'> {
+function ruleSetMetrics(registry: Registry): Omit<RuleMetrics, 'batchEvaluated' | 'batchStale'> {
   const registers = [registry];
   const replaced = new Counter({
     name: 'auditing_rule_set_replaced_total',
@@ -72,7 +72,14 @@ function ruleSetMetrics(
     help: '1 while Redis can be reached; 0 also where none is configured.',
     registers,
   });
+  const statuses = new Counter({
+    name: 'auditing_rule_statuses_total',
+    help: 'Statuses of Rule and Webhook resources by outcome; failed ones are written again.',
+    labelNames: ['outcome'],
+    registers,
+  });
   return {
+    statusWritten: (outcome) => statuses.inc({ outcome }),
     ruleSetReplaced(from, now) {
       replaced.inc({ from });
       generation.set(now);

@@ -135,11 +135,15 @@ describe('the shipped rules', () => {
     const batch = EventBatch.create({ eventCount: events.length });
     const asking: EvaluateRequest = { ...EvaluateRequest.create(), batch };
     rememberDecoded(batch, events);
-    const local = await evaluateBatch(compiled, asking, never);
+    const local = await evaluateBatch({ ruleSet: compiled, workspaces: undefined }, asking, never);
     expect(local).toEqual(remote.verdicts);
     const signal = AbortSignal.abort();
     await expect(
-      evaluateBatch(compiled, EvaluateRequest.create({ batch }), signal),
+      evaluateBatch(
+        { ruleSet: compiled, workspaces: undefined },
+        EvaluateRequest.create({ batch }),
+        signal,
+      ),
     ).rejects.toThrow();
   });
 

@@ -11,13 +11,14 @@ import { traced, type Tracing } from '@auditing/service/tracing';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { check } from './check';
-import { evaluateBatch } from './evaluate';
+import { evaluateBatch, type EvaluateWith } from './evaluate';
 import { explain } from './explain';
 import type { RuleMetrics } from './metrics';
 import { resourceDocuments } from './resource-documents';
 import type { RuleSetInForce, RuleSets } from './rule-sets';
 import { testRules } from './test-rules';
 import { trialOf } from './trial';
+import type { Workspaces } from './workspaces';
 
 /** Deciding takes the processor and nothing else, so more at once would only wait for each other here. */
 const STREAM_WINDOW = 4;
@@ -25,6 +26,8 @@ const STREAM_WINDOW = 4;
 /** What the service works with. */
 export interface RuleServiceParts {
   readonly ruleSets: RuleSets;
+  /** Says the workspace of an event that has none; undefined outside of a cluster. */
+  readonly workspaces?: Workspaces | undefined;
   readonly metrics: RuleMetrics;
   readonly tracing: Tracing;
   readonly log: Logger;
@@ -33,14 +36,16 @@ export interface RuleServiceParts {
 /** The rule service, as rule.proto describes it. */
 export function ruleServiceApi({
   ruleSets,
+  workspaces,
   metrics,
   tracing,
   log,
 }: RuleServiceParts): Api<typeof RuleServiceService> {
+  const decider = (): EvaluateWith => ({ ruleSet: inForce(ruleSets).compiled, workspaces });
   const api: Api<typeof RuleServiceService> = {
     evaluate: traced(tracing, 'RuleService/Evaluate', async (request: EvaluateRequest, signal) => {
       try {
-        const verdicts = await evaluateBatch(inForce(ruleSets).compiled, request, signal);
+        const verdicts = await evaluateBatch(decider(), request, signal);
         const keptCount = verdicts.verdicts.length;
         metrics.batchEvaluated(keptCount + verdicts.ignoredCount, keptCount);
         return { call: request.call, verdicts, error: undefined };
@@ -88,6 +93,6 @@ function inForce(ruleSets: RuleSets): RuleSetInForce {
 function noneYet(): never {
   throw new RpcError(
     status.UNAVAILABLE,
-    'no rule set is loaded yet: put Rule and Webhook resources into AUDITING_CONFIG_DIR',
+    'no rule set is loaded yet: put Rule and Webhook resources into AUDITING_CONFIG_DIR, or into the cluster with AUDITING_RULE_SOURCE=kubernetes',
   );
 }

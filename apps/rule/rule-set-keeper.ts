@@ -19,6 +19,8 @@ export interface KeeperParts {
   readonly webhookName: string;
   readonly metrics: RuleMetrics;
   readonly log: Logger;
+  /** Told when what is in force or what is wrong may have changed. */
+  readonly onTaken?: () => void;
 }
 
 /**
@@ -84,6 +86,7 @@ export class RuleSetKeeper {
       log.warn('the source has no resources any more; the last rule set stays in force');
     }
     this.parts.metrics.diagnostics(ruleSets.diagnostics());
+    this.parts.onTaken?.();
   }
 
   /** Puts a set of the source in force, here and, as far as Redis is there, everywhere. */
@@ -138,6 +141,7 @@ export class RuleSetKeeper {
     const { ruleSets, metrics, log } = this.parts;
     const { compiled } = ruleSets.replace(set);
     metrics.ruleSetReplaced(from, set.generation);
+    this.parts.onTaken?.();
     metrics.diagnostics(ruleSets.diagnostics());
     log.info(
       {
@@ -167,7 +171,8 @@ export class RuleSetKeeper {
   }
 }
 
-function newest(
+/** The newer one of two rule sets. */
+export function newest(
   cached: StoredSet | undefined,
   onDisk: StoredSet | undefined,
 ): StoredSet | undefined {

@@ -1,5 +1,5 @@
 import type { Diagnostic, RuleSet as RuleSetMessage, RuleStatus } from '@auditing/proto/rule';
-import { buildRuleSet, type RuleSet } from '@auditing/rule-engine/rule-set';
+import { buildRuleSet, type RuleSet, type RuleSetOptions } from '@auditing/rule-engine/rule-set';
 import { queue } from '@auditing/service/queue';
 import type { StoredSet } from './stored-set';
 
@@ -23,6 +23,8 @@ export class RuleSets {
   readonly #earlier = new Map<string, Counts>();
   readonly #watchers = new Set<() => void>();
 
+  constructor(private readonly options: RuleSetOptions = {}) {}
+
   /** Undefined before the first. */
   get inForce(): RuleSetInForce | undefined {
     return this.#inForce;
@@ -31,7 +33,7 @@ export class RuleSets {
   /** Compiles a set and puts it in force. */
   replace(stored: StoredSet): RuleSetInForce {
     for (const status of this.rules()) this.#earlier.set(status.name, status);
-    this.#inForce = { stored, compiled: buildRuleSet(stored.resources) };
+    this.#inForce = { stored, compiled: buildRuleSet(stored.resources, this.options) };
     for (const wake of this.#watchers) wake();
     return this.#inForce;
   }

@@ -8,11 +8,13 @@ import { grpcService } from '@auditing/service/grpc-service';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
 import { SETTINGS, type RuleConfig } from './config';
-import { openDiskCopy } from './disk-copy';
-import { ruleMetrics } from './metrics';
+import { WORKSPACE_FIELDS } from './evaluate';
+import { openDiskCopy, type DiskCopy } from './disk-copy';
+import type { OpenKubernetes } from './kubernetes';
+import { ruleMetrics, type RuleMetrics } from './metrics';
 import { ruleServiceApi } from './rule-service';
-import { openRuleSetCache } from './rule-set-cache';
-import { RuleSetKeeper } from './rule-set-keeper';
+import { openRuleSetCache, type RuleSetCache } from './rule-set-cache';
+import { newest, RuleSetKeeper } from './rule-set-keeper';
 import { RuleSets } from './rule-sets';
 import { ruleSourceFolder } from './rule-source-folder';
 
@@ -26,7 +28,8 @@ export interface OpenRule {
 /** Loads the rule set, and follows its changes until the app stops. */
 export async function openRule(context: Context<RuleConfig>): Promise<OpenRule> {
   const { config, log, stopping } = context;
-  const ruleSets = new RuleSets();
+  const isInCluster = config.ruleSource === 'kubernetes';
+  const ruleSets = new RuleSets(isInCluster ? { alsoRead: WORKSPACE_FIELDS } : {});
   const metrics = ruleMetrics(context.metrics, () => ruleSets.rules());
   const disk = await openDiskCopy(join(config.dataDir, 'rule'));
   const { redisUrl: url, redisPrefix: prefix, webhookName } = config;
@@ -34,21 +37,45 @@ export async function openRule(context: Context<RuleConfig>): Promise<OpenRule> 
     url === undefined ? undefined : await openRuleSetCache({ url, prefix, log, metrics });
   if (cache) context.closeLater('Redis', cache.close);
 
-  const source = ruleSourceFolder(config.configDir, log, disk.parts);
-  const keeper = new RuleSetKeeper({ source, cache, disk, ruleSets, webhookName, metrics, log });
+  const cluster = isInCluster
+    ? await openCluster(context, { ruleSets, metrics, cache, disk })
+    : undefined;
+  const source = cluster?.source ?? ruleSourceFolder(config.configDir, log, disk.parts);
+  const keeper = new RuleSetKeeper({
+    ...{ source, cache, disk, ruleSets, webhookName, metrics, log },
+    ...(cluster && { onTaken: cluster.onTaken }),
+  });
   await keeper.begin();
   const following = keeper.follow(stopping).catch((error: unknown) => {
     if (!stopping.aborted) log.error({ err: error }, 'changes of rules are not followed any more');
   });
   context.closeLater('changes of rules', () => following);
 
-  const api = ruleServiceApi({ ruleSets, metrics, tracing: context.tracing, log });
+  const workspaces = cluster?.workspaces;
+  const api = ruleServiceApi({ ruleSets, workspaces, metrics, tracing: context.tracing, log });
   return {
     api,
     async ready() {
       await api.getRuleSet({}, stopping);
     },
   };
+}
+
+interface ClusterParts {
+  readonly ruleSets: RuleSets;
+  readonly metrics: RuleMetrics;
+  readonly cache: RuleSetCache | undefined;
+  readonly disk: DiskCopy;
+}
+
+async function openCluster(
+  context: Context<RuleConfig>,
+  { ruleSets, metrics, cache, disk }: ClusterParts,
+): Promise<OpenKubernetes> {
+  // What another replica holds back must not act because this one has not seen the version before.
+  const lastGood = newest(await cache?.load().catch(() => undefined), disk.stored);
+  const { openKubernetes } = await import('./kubernetes');
+  return openKubernetes(context, { ruleSets, metrics, lastGood });
 }
 
 /** The rule service as a process of its own. */

@@ -140,11 +140,18 @@ function sender(connection: KubeConnection): Sender {
       const { method = 'GET' } = request;
       const options = { method, headers, signal, agent: agentFor(credentials) };
       const url = connection.server + request.path + queryText(request.query);
-      return new Promise((resolve, reject) => {
-        const sent = (isTls ? httpsRequest : httpRequest)(url, options, resolve);
-        sent.once('error', (error) => reject(connectionError(error, request)));
-        sent.end(body);
-      });
+      const once = (): Promise<IncomingMessage> =>
+        new Promise((resolve, reject) => {
+          const sent = (isTls ? httpsRequest : httpRequest)(url, options, resolve);
+          sent.once('error', (error: NodeJS.ErrnoException) => {
+            // The server closed an idle connection just then: this says nothing about the server.
+            const isStale = sent.reusedSocket && error.code === 'ECONNRESET' && method !== 'POST';
+            if (isStale) once().then(resolve, reject);
+            else reject(connectionError(error, request));
+          });
+          sent.end(body);
+        });
+      return once();
     },
     close,
   };

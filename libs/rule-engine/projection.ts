@@ -35,7 +35,9 @@ export class ProjectionBuilder {
   private readonly fields = new Set<Field>();
   private documents: Region = NOTHING;
 
-  constructor() {
+  /** @param alsoRead fields that are read besides those of rules */
+  constructor(alsoRead: readonly Field[] = []) {
+    for (const field of alsoRead) this.fields.add(field);
     this.addRoot({ field: 'Verb' }, NOTHING);
     this.addRoot({ field: 'ObjectRef.Resource' }, NOTHING);
     this.addRoot({ field: 'ObjectRef.Subresource' }, NOTHING);

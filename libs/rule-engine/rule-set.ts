@@ -1,5 +1,5 @@
 import type { EventFields, JsonValue } from '@auditing/audit-event/event-fields';
-import type { RuleName } from '@auditing/proto/event';
+import type { Field, RuleName } from '@auditing/proto/event';
 import type {
   Diagnostic,
   Explanation,
@@ -32,6 +32,12 @@ export interface Resources {
   readonly rules: readonly Resource[];
   /** The Webhook resource in force; without it the documented defaults hold. */
   readonly webhook?: Resource | undefined;
+}
+
+/** How a rule set is built. */
+export interface RuleSetOptions {
+  /** Fields that whoever evaluates reads besides the rules. */
+  readonly alsoRead?: readonly Field[];
 }
 
 /** One rule that matched one event. */
@@ -84,7 +90,7 @@ export interface RuleSet {
  *
  * @param resources - the resources as plain JSON
  */
-export function buildRuleSet(resources: Resources): RuleSet {
+export function buildRuleSet(resources: Resources, options: RuleSetOptions = {}): RuleSet {
   const webhookReport = new Report(`Webhook/${webhookName(resources.webhook)}`);
   const webhook = readWebhookResource(resources.webhook, webhookReport);
   const loaded = loadRules(resources.rules, webhook, webhookReport);
@@ -92,6 +98,7 @@ export function buildRuleSet(resources: Resources): RuleSet {
   const reports = [webhookReport, ...loaded.resources.map(({ report }) => report)];
   return new CompiledRuleSet(loaded, webhook, {
     ...compiled,
+    alsoRead: options.alsoRead ?? [],
     diagnostics: reports.flatMap(({ diagnostics }) => diagnostics),
   });
 }
@@ -151,6 +158,11 @@ function isEffective(
   return alerting || (archiving && entry.priority >= webhook.settings.archivingPriority);
 }
 
+interface CompiledParts extends CompiledRules {
+  readonly alsoRead: readonly Field[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
 class CompiledRuleSet implements RuleSet {
   readonly version: string;
   readonly settings: WebhookSettings;
@@ -163,15 +175,15 @@ class CompiledRuleSet implements RuleSet {
   constructor(
     private readonly loaded: LoadedRules,
     webhook: WebhookResource,
-    private readonly compiled: CompiledRules & { readonly diagnostics: readonly Diagnostic[] },
+    private readonly compiled: CompiledParts,
   ) {
-    const { active, diagnostics } = compiled;
-    const projection = new ProjectionBuilder();
+    const { active, diagnostics, alsoRead } = compiled;
+    const projection = new ProjectionBuilder(alsoRead);
     for (const { condition, output } of active) projection.add(condition, output?.roots ?? []);
     this.projection = projection.build();
     this.settings = webhook.settings;
     this.diagnostics = diagnostics;
-    this.version = hashOf(loaded, webhook);
+    this.version = hashOf(loaded, webhook, alsoRead);
     this.ruleNames = active.map(({ rule }) => ({ name: rule.name, priority: rule.entry.priority }));
     this.matchCounts = active.map(() => 0);
     this.mismatchCounts = active.map(() => 0);
@@ -225,11 +237,17 @@ class CompiledRuleSet implements RuleSet {
 }
 
 /** Equal for rule sets that decide alike: the resources as read, in one order. */
-function hashOf({ resources }: LoadedRules, webhook: WebhookResource): string {
+function hashOf(
+  { resources }: LoadedRules,
+  webhook: WebhookResource,
+  alsoRead: readonly Field[],
+): string {
   const rules = resources.map(({ name, namespace, labels, entries }) => ({
     ...{ name, namespace },
     labels: [...labels].sort(([a], [b]) => compare(a, b)),
     entries: [...entries.values()].map(({ path: _path, ...entry }) => entry),
   }));
-  return createHash('sha256').update(JSON.stringify({ rules, webhook })).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify({ rules, webhook, ...(alsoRead.length > 0 && { alsoRead }) }))
+    .digest('hex');
 }

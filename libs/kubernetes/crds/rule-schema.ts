@@ -52,7 +52,7 @@ export const RULE_SPEC = z
   })
   .describe('Rules, and the macros, lists and aliases that they use.');
 
-/** Status of a Rule resource. */
+/** Status of a Rule resource. Old API servers leave null where server-side apply removes a field. */
 const RULE_STATUS = z
   .object({
     observedGeneration: z.int().optional().describe('metadata.generation that this speaks of.'),
@@ -71,11 +71,11 @@ const RULE_STATUS = z
         column: z.int().describe('Column in that line, from 1; 0 where there is none.'),
         message: z.string().describe('What was expected, what came, what to do.'),
       })
-      .optional()
+      .nullish()
       .describe('The first error, with its place.'),
     warnings: z
       .array(z.string())
-      .optional()
+      .nullish()
       .describe('What is in force but hardly does what was meant.'),
     conditions: CONDITIONS.optional().describe(
       'Ready: whether every entry is in force. What is left out keeps nothing else from working.',

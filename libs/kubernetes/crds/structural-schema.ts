@@ -19,6 +19,7 @@ function cleaned(node: object): StructuralSchema {
     items,
     additionalProperties,
     required,
+    nullable,
     enum: words,
     maximum,
     'x-kubernetes-int-or-string': isIntOrString,
@@ -31,6 +32,7 @@ function cleaned(node: object): StructuralSchema {
     ...(description !== undefined && { description }),
     ...(isIntOrString ? { 'x-kubernetes-int-or-string': true } : { type }),
     ...(maximum === INT32_MAX && { format: 'int32' }),
+    ...(nullable === true && { nullable }),
     ...(words !== undefined && { enum: words }),
     ...(listType !== undefined && {
       'x-kubernetes-list-type': listType,
@@ -58,6 +60,7 @@ interface Node {
   readonly items?: object;
   readonly additionalProperties?: unknown;
   readonly required?: readonly string[];
+  readonly nullable?: boolean;
   readonly enum?: readonly string[];
   readonly maximum?: number;
   readonly 'x-kubernetes-int-or-string'?: boolean;

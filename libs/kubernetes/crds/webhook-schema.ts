@@ -27,6 +27,56 @@ const SERVICE_REFERENCE = z.looseObject({
   port: z.int32().optional().describe('Port. Absent: the usual one of the type.'),
 });
 
+const SECRET = z.looseObject({
+  file: z
+    .string()
+    .optional()
+    .describe('Path of a file below the folder of secrets of the alert service.'),
+  secret: z
+    .looseObject({
+      name: z.string().optional().describe('Name of the Secret.'),
+      key: z.string().optional().describe('Key of its entry.'),
+    })
+    .optional()
+    .describe(
+      'An entry of a Secret that is mounted into the folder of secrets: the file is `name/key`.',
+    ),
+});
+
+/** How a receiver knows us. */
+const ACCESS = {
+  bearerToken: SECRET.optional().describe(
+    'Where the token is that is sent as Authorization: Bearer.',
+  ),
+  basicAuth: z
+    .looseObject({
+      username: z.string().optional().describe('The user name.'),
+      password: SECRET.optional().describe('Where the password is.'),
+    })
+    .optional()
+    .describe('User and password, sent as Authorization: Basic.'),
+  clientCertificate: z
+    .looseObject({
+      certificate: SECRET.optional().describe('Where the certificate is, in PEM.'),
+      privateKey: SECRET.optional().describe('Where its key is, in PEM.'),
+    })
+    .optional()
+    .describe('Shown to a receiver that asks for a certificate (mutual TLS).'),
+  signingKey: SECRET.optional().describe(
+    'Where the key is that each request to a webhook is signed with (HMAC-SHA-256).',
+  ),
+  headers: z
+    .array(
+      z.looseObject({
+        name: z.string().optional().describe('Name of the header.'),
+        value: z.string().optional().describe('Its value.'),
+        valueFrom: SECRET.optional().describe('Where its value is, instead of `value`.'),
+      }),
+    )
+    .optional()
+    .describe('Sent with each request.'),
+};
+
 const RECEIVER = z
   .looseObject({
     name: z.string().optional().describe('Unique name. Of two with one name the last counts.'),
@@ -37,6 +87,7 @@ const RECEIVER = z
         service: SERVICE_REFERENCE.optional().describe(
           'A Service of the cluster instead of a url. A receiver of type alertmanager with neither goes to alertmanager-main in kubesphere-monitoring-system.',
         ),
+        ...ACCESS,
         caBundle: z
           .string()
           .optional()
@@ -199,10 +250,10 @@ const WEBHOOK_STATUS = z
     readyReplicas: z.int().optional().describe('Gateways that take events.'),
     ruleSetVersion: z.string().optional().describe('Version of the rule set in force.'),
     ruleCount: z.int().optional().describe('Rules that are evaluated.'),
-    receivers: z.array(RECEIVER_STATUS).optional().describe('How the receivers fare.'),
+    receivers: z.array(RECEIVER_STATUS).nullish().describe('How the receivers fare.'),
     warnings: z
       .array(z.string())
-      .optional()
+      .nullish()
       .describe('What is in force but hardly does what was meant, with the fix.'),
     conditions: CONDITIONS.optional().describe(
       'Ready: whether these settings are in force. Warned: whether there are warnings. KubernetesAuditing: whether events of Kubernetes are kept. Available: whether a gateway takes events.',

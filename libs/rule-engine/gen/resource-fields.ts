@@ -40,6 +40,57 @@ export const WEBHOOK_FIELDS: KnownFields = {
         path: {},
         port: {},
       },
+      bearerToken: {
+        file: {},
+        secret: {
+          name: {},
+          key: {},
+        },
+      },
+      basicAuth: {
+        username: {},
+        password: {
+          file: {},
+          secret: {
+            name: {},
+            key: {},
+          },
+        },
+      },
+      clientCertificate: {
+        certificate: {
+          file: {},
+          secret: {
+            name: {},
+            key: {},
+          },
+        },
+        privateKey: {
+          file: {},
+          secret: {
+            name: {},
+            key: {},
+          },
+        },
+      },
+      signingKey: {
+        file: {},
+        secret: {
+          name: {},
+          key: {},
+        },
+      },
+      headers: {
+        name: {},
+        value: {},
+        valueFrom: {
+          file: {},
+          secret: {
+            name: {},
+            key: {},
+          },
+        },
+      },
       caBundle: {},
     },
   },
