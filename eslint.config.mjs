@@ -33,7 +33,14 @@ const arrows = [
 ];
 
 export default defineConfig(
-  globalIgnores(['**/dist/**', '**/gen/**', '**/coverage/**', '**/.nx/**', '**/data/**']),
+  globalIgnores([
+    '.stryker-tmp',
+    '**/dist/**',
+    '**/gen/**',
+    '**/coverage/**',
+    '**/.nx/**',
+    '**/data/**',
+  ]),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

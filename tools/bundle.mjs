@@ -3,8 +3,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
-/** Left out of the bundle: a native library. */
-const EXTERNAL = ['@mongodb-js/zstd'];
+/** Left out of the bundle: native libraries; the second is optional. */
+const EXTERNAL = ['@mongodb-js/zstd', '@duckdb/node-api'];
 
 const { name } = JSON.parse(await readFile('package.json', 'utf8'));
 await rm('dist', { recursive: true, force: true });

@@ -14,8 +14,18 @@ import type { Logger } from 'pino';
 
 import type { ArchiveMetrics } from './archive-metrics';
 import { checkAppend } from './check-append';
-import { checkFacets, checkHistogram, checkKey, checkQuery, checkSearch } from './check-query';
+import {
+  checkExport,
+  checkFacets,
+  checkHistogram,
+  checkHistory,
+  checkKey,
+  checkQuery,
+  checkSearch,
+} from './check-query';
 import type { Engine } from './engine';
+import { exportEvents } from './export/export-events';
+import { objectHistory } from './history/object-history';
 
 /** Requests of one stream that are worked on at once: enough to fill a group while the one before is being synced. */
 const APPEND_WINDOW = 32;
@@ -26,6 +36,8 @@ export interface ArchiveParts {
   readonly metrics: ArchiveMetrics;
   readonly tracing: Tracing;
   readonly log: Logger;
+  /** Where exports may put what they cannot keep in memory; made when it is needed. */
+  readonly scratchFolder: string;
 }
 
 /** ArchiveService: checks what comes in, hands it to the engine, counts. */
@@ -34,6 +46,7 @@ export function archiveApi({
   metrics,
   tracing,
   log,
+  scratchFolder,
 }: ArchiveParts): Api<typeof ArchiveServiceService> {
   const store = async (request: AppendRequest, signal: AbortSignal): Promise<AppendResponse> => {
     // Before it is written, giving up costs nothing; afterwards the batch is stored, whoever still waits.
@@ -72,17 +85,15 @@ export function archiveApi({
     statistics: async ({ query }, signal) => engine.statistics(checkQuery(query), signal),
     histogram: async (request, signal) => engine.histogram(checkHistogram(request), signal),
     facets: async (request, signal) => engine.facets(checkFacets(request), signal),
-    export: () => deferred(notYet),
-    objectHistory: () => deferred(notYet),
+    export: (request, signal) =>
+      deferred(() => exportEvents(engine, checkExport(request), { scratchFolder, signal })),
+    objectHistory: (request, signal) =>
+      deferred(() => objectHistory(engine, checkHistory(request), signal)),
     verify: (request, signal) => deferred(() => engine.verify(request, signal)),
     stats: (_request, signal) => engine.stats(signal),
     tail: (request, signal) =>
       deferred(() => engine.tail({ ...request, query: checkQuery(request.query) }, signal)),
   };
-}
-
-function notYet(): never {
-  throw new RpcError(status.UNIMPLEMENTED, 'not in this release yet');
 }
 
 /** A stream that begins when it is read, so that what is wrong with the request comes as its error. */

@@ -1,11 +1,14 @@
 import { status } from '@grpc/grpc-js';
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
 import {
+  ExportFormat,
   Match,
   Order,
   type Condition,
+  type ExportRequest,
   type FacetsRequest,
   type HistogramRequest,
+  type ObjectHistoryRequest,
   type Query,
   type SearchRequest,
 } from '@auditing/proto/archive';
@@ -19,6 +22,7 @@ const SEARCH_LIMIT = 100;
 const SEARCH_LIMIT_MAX = 10_000;
 const OFFSET_MAX = 1_000_000;
 const FACETS_LIMIT = 20;
+const HISTORY_LIMIT = 1_000;
 const FACETS_LIMIT_MAX = 1_000;
 
 /** More than any screen makes; each costs a pass over a column. */
@@ -92,14 +96,50 @@ export function checkSearch(request: SearchRequest): SearchRequest {
       String(request.offset),
     );
   }
-  const known: readonly Order[] = [Order.UNSPECIFIED, Order.NEWEST_FIRST, Order.OLDEST_FIRST];
-  if (!known.includes(request.order))
-    throw bad('order', 'newest first (1) or oldest first (2)', String(request.order));
+  checkOrder(request.order);
   return {
     ...request,
     query: checkQuery(request.query),
     limit: request.limit || SEARCH_LIMIT,
     order: request.order || Order.NEWEST_FIRST,
+  };
+}
+
+function checkOrder(order: Order): void {
+  const known: readonly Order[] = [Order.UNSPECIFIED, Order.NEWEST_FIRST, Order.OLDEST_FIRST];
+  if (!known.includes(order))
+    throw bad('order', 'newest first (1) or oldest first (2)', String(order));
+}
+
+/** The request, checked, with its order and format set. */
+export function checkExport(request: ExportRequest): ExportRequest {
+  checkOrder(request.order);
+  const known: readonly ExportFormat[] = [
+    ExportFormat.UNSPECIFIED,
+    ExportFormat.NDJSON,
+    ExportFormat.CSV,
+    ExportFormat.PARQUET,
+  ];
+  if (!known.includes(request.format))
+    throw bad('format', 'NDJSON (1), CSV (2) or Parquet (3)', String(request.format));
+  return {
+    ...request,
+    query: checkQuery(request.query),
+    order: request.order || Order.NEWEST_FIRST,
+    format: request.format || ExportFormat.NDJSON,
+  };
+}
+
+/** The request, checked, with its limit set. */
+export function checkHistory(request: ObjectHistoryRequest): ObjectHistoryRequest {
+  if (request.resource === '') throw bad('resource', 'a plural, such as "deployments"', 'none');
+  if (request.name === '') throw bad('name', 'the name of an object', 'none');
+  if (request.limit > SEARCH_LIMIT_MAX)
+    throw bad('limit', `1 to ${SEARCH_LIMIT_MAX}`, String(request.limit));
+  return {
+    ...request,
+    query: checkQuery(request.query),
+    limit: request.limit || HISTORY_LIMIT,
   };
 }
 

@@ -27,7 +27,7 @@ beforeAll(async () => {
     platform: 'node',
     target: 'node20',
     format: 'esm',
-    external: ['@mongodb-js/zstd'],
+    external: ['@mongodb-js/zstd', '@duckdb/node-api'],
     banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
   });
   directory = await mkdtemp(join(tmpdir(), 'archive-'));

@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { admission } from '@auditing/access/admission';
@@ -39,6 +39,9 @@ export async function openArchive(
   files: Files = nodeFiles,
 ): Promise<OpenedArchive> {
   const { log, metrics, tracing, closeLater } = context;
+  const scratchFolder = join(context.config.dataDir, 'archive', 'export');
+  // What a crash left of exports.
+  await rm(scratchFolder, { recursive: true, force: true });
   const engine = await openEngine(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
@@ -49,6 +52,7 @@ export async function openArchive(
       log,
       tracing,
       metrics: archiveMetrics(metrics, () => engine.gauges()),
+      scratchFolder,
     }),
   };
 }

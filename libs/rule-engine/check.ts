@@ -1,6 +1,7 @@
 import type { EventField } from '@auditing/audit-event/event-fields';
 import { EVENT_FIELDS } from '@auditing/audit-event/event-fields';
 import { suggestField } from '@auditing/audit-event/resolve-field';
+import { checkValue, LISTS } from './check-value';
 import type { Test } from './condition';
 import { resolvePath, type ResolvedPath } from './field-source';
 import { printPath } from './path-text';
@@ -30,36 +31,28 @@ const OPEN_FIELDS: ReadonlySet<string> = new Set([
   'ImpersonatedUser.extra',
 ]);
 
-const LISTS: ReadonlySet<string> = new Set(['User.groups', 'ImpersonatedUser.groups', 'SourceIPs']);
-
-/** Fields that never hold what reads as a number or a boolean. */
-const WORDS: ReadonlySet<string> = new Set([
-  'Verb',
-  'Level',
-  'Stage',
-  'RequestURI',
-  'RequestReceivedTimestamp',
-  'StageTimestamp',
-]);
-
-/** Fields with few values, all of which are known. */
-const VOCABULARIES: ReadonlyMap<string, readonly string[]> = new Map([
-  ['Level', ['None', 'Metadata', 'Request', 'RequestResponse']],
-  ['Stage', ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic']],
-]);
-
 /**
  * Says what is wrong with one expanded test: errors if it can never be asked, warnings if it is unlikely to do
  * what its author meant.
  */
 export function checkTest(test: Test): Problem[] {
-  if (test.kind !== 'exists') {
-    const compiled = compileValueTest(test);
-    if (typeof compiled !== 'function') return [compiled];
-  }
+  const error = errorOf(test);
+  if (error !== undefined) return [error];
   const path = resolvePath(test.path);
-  const found = checkField(test, path) ?? checkValue(test, path);
+  const found = checkField(test, path) ?? checkOwnValue(test, path);
   return found === undefined ? [] : [warning(test.path.from, found)];
+}
+
+/** Why a test can never be asked; only patterns and address ranges can be so wrong. */
+function errorOf(test: Test): Problem | undefined {
+  const isPattern = test.kind === 'match' && test.operator === 'regex';
+  const isRange = test.kind === 'member' && test.operator === 'ipInCidr';
+  const compiled = isPattern || isRange ? compileValueTest(test) : undefined;
+  return typeof compiled === 'object' ? compiled : undefined;
+}
+
+function checkOwnValue(test: Test, { root, steps }: ResolvedPath): string | undefined {
+  return 'other' in root || steps.length > 0 ? undefined : checkValue(test, root.field);
 }
 
 /** What is wrong with the field itself. */
@@ -67,13 +60,10 @@ function checkField(test: Test, { root, steps }: ResolvedPath): string | undefin
   if ('other' in root) return unknownField(test);
   const { field } = root;
   const [first] = steps;
-  if (OPEN_FIELDS.has(field)) return undefined;
-  if (CLOSED_OBJECTS.has(field)) {
-    if (first === undefined) {
-      if (test.kind === 'exists') return undefined;
-      const below = EVENT_FIELDS.find((known) => known.startsWith(`${field}.`)) ?? field;
-      return `\`${printPath(test.path)}\` is an object, which has no value of its own: name a field below it, such as ${below}`;
-    }
+  const isOpen = OPEN_FIELDS.has(field);
+  if (isOpen || CLOSED_OBJECTS.has(field)) {
+    if (first === undefined) return test.kind === 'exists' ? undefined : bareObject(test, field);
+    if (isOpen) return undefined;
     const key = 'key' in first ? `${field}.${first.key}` : '';
     return RARE_KEYS.has(key) ? undefined : unknownField(test);
   }
@@ -83,39 +73,15 @@ function checkField(test: Test, { root, steps }: ResolvedPath): string | undefin
   return LISTS.has(field) ? undefined : `\`${field}\` is no list, so \`${name}\` is never there`;
 }
 
+function bareObject({ path }: Test, field: EventField): string {
+  const below = EVENT_FIELDS.find((known) => known.startsWith(`${field}.`));
+  const example = below === undefined ? '' : `, such as ${below}`;
+  return `\`${printPath(path)}\` is an object, which has no value of its own: name a field below it${example}`;
+}
+
 function unknownField({ path }: Test): string {
   const name = printPath(path);
   return `no event has a field \`${name}\`${didYouMean(name)}`;
-}
-
-/** What is wrong with what the field is compared with. */
-function checkValue(test: Test, { root, steps }: ResolvedPath): string | undefined {
-  if ('other' in root || steps.length > 0) return undefined;
-  const { field } = root;
-  if (WORDS.has(field)) {
-    const kind =
-      test.kind === 'truth' ? 'boolean' : test.kind === 'compare' ? test.value.kind : 'text';
-    if (kind !== 'text') return `\`${field}\` is a text; it is never a ${kind}`;
-  }
-  const texts = comparedTexts(test);
-  if (field === 'Verb') {
-    const shouting = texts.find((text) => text !== text.toLowerCase());
-    if (shouting === undefined) return undefined;
-    return `verbs are in lower case; "${shouting}" is never one, write "${shouting.toLowerCase()}"`;
-  }
-  const vocabulary = VOCABULARIES.get(field);
-  const unknown = vocabulary && texts.find((text) => text !== '' && !vocabulary.includes(text));
-  if (unknown === undefined) return undefined;
-  return `\`${field}\` is never "${unknown}"; it is one of ${vocabulary?.join(', ') ?? ''}`;
-}
-
-/** The texts that a test compares whole values with. */
-function comparedTexts(test: Test): string[] {
-  if (test.kind === 'member' && test.operator === 'in') {
-    return test.items.flatMap((item) => (item.kind === 'text' ? [item.text] : []));
-  }
-  const isEquality = test.kind === 'compare' && (test.operator === '=' || test.operator === '!=');
-  return isEquality && test.value.kind === 'text' ? [test.value.text] : [];
 }
 
 function didYouMean(name: string): string {

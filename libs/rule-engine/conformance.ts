@@ -59,6 +59,9 @@ function outcomeOf(text: string, event: JsonValue): { found: boolean | 'reject';
   };
   const bytes = Buffer.from(JSON.stringify(event));
   const fields = decodeEvent(bytes, Source.KUBE_AI_HUB);
-  new RuleIndex([plan], planner, reader).evaluate(fields, { matched, mismatched: () => undefined });
+  new RuleIndex([{ plan, resources: undefined }], planner, reader).evaluate(fields, {
+    matched,
+    mismatched: () => undefined,
+  });
   return { found, reason: '' };
 }

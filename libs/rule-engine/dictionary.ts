@@ -152,18 +152,25 @@ export class Dictionary {
   }
 
   private unknown(resource: RuleResource, name: string): Meaning {
-    const { global } = this;
-    return {
-      kind: 'none',
-      // Looked for only if somebody reads it: outputs ask for the meaning of every field they name.
-      get reason() {
-        const known = [...resource.entries.keys(), ...global.keys()];
-        const folded = name.toLowerCase();
-        const near = known.find((key) => key.toLowerCase() === folded || key.endsWith(`.${name}`));
-        const hint = near === undefined ? '' : `; did you mean \`\${${near}}\`?`;
-        return `is not known: no macro, list or alias of this name${hint}`;
-      },
-    };
+    return new UnknownName(name, [resource.entries, this.global]);
+  }
+}
+
+/** Why a name means nothing. Worked out only if somebody reads it: outputs ask for the meaning of every field they name. */
+class UnknownName {
+  readonly kind = 'none';
+
+  constructor(
+    private readonly name: string,
+    private readonly dictionaries: readonly ReadonlyMap<string, unknown>[],
+  ) {}
+
+  get reason(): string {
+    const known = this.dictionaries.flatMap((names) => [...names.keys()]);
+    const folded = this.name.toLowerCase();
+    const near = known.find((key) => key.toLowerCase() === folded || key.endsWith(`.${this.name}`));
+    const hint = near === undefined ? '' : `; did you mean \`\${${near}}\`?`;
+    return `is not known: no macro, list or alias of this name${hint}`;
   }
 }
 
@@ -180,6 +187,7 @@ function isError({ severity }: Problem): boolean {
 
 /** References inside quotes, which are plain text here and were put in by the original. */
 function quotedReferences(text: string): Problem[] {
+  if (!text.includes('${')) return [];
   const problems: Problem[] = [];
   for (const quoted of text.matchAll(/"(?:[^"\\]|\\[^])*"/g)) {
     const inside = quoted[0].search(REFERENCE);

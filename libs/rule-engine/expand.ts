@@ -84,9 +84,12 @@ class Expander {
     this.testCount += 1;
     const path = this.expandPath(test.path);
     if (path === undefined) return undefined;
-    const located = { ...path, from: test.path.from, to: test.path.to };
     const expanded =
-      test.kind === 'member' ? this.expandItems(test, located) : { ...test, path: located };
+      test.kind === 'member'
+        ? this.expandItems(test, path)
+        : path === test.path
+          ? test
+          : { ...test, path };
     if (expanded !== undefined) this.problems.push(...this.checkTest(expanded));
     return expanded;
   }

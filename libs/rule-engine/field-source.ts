@@ -11,8 +11,8 @@ export interface ResolvedPath {
   readonly root: Root;
   /** From the root's value on. */
   readonly steps: readonly Step[];
-  /** True if the path ends in an index: its leaves are elements themselves. */
-  readonly endsInIndex: boolean;
+  /** Equal for paths that lead to the same place, however they are spelt. */
+  readonly key: string;
 }
 
 /** What was resolved: checking, planning and projecting a rule each ask for the same paths. */
@@ -38,8 +38,7 @@ function resolve(segments: readonly Segment[]): ResolvedPath {
     ...(segments[last]?.indexes ?? []).map((index) => ({ index })),
     ...stepsOf(segments.slice(last + 1)),
   ];
-  const lastStep = steps.at(-1);
-  return { root, steps, endsInIndex: lastStep !== undefined && 'index' in lastStep };
+  return { root, steps, key: JSON.stringify([root, steps]) };
 }
 
 /** The name of a root, unique among both kinds. */

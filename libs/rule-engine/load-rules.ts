@@ -1,6 +1,7 @@
 import { Level, Priority } from '@auditing/proto/event';
 import type { Condition } from './condition';
 import { checkTest } from './check';
+import { contradictionsIn } from './contradiction';
 import { Dictionary } from './dictionary';
 import type { Scope } from './expand';
 import { resolvePath } from './field-source';
@@ -121,7 +122,9 @@ function warnOfIdleRule(rule: LoadedRule, webhook: WebhookResource): void {
   const { entry, report, condition } = rule;
   if (!entry.enable || condition === undefined) return;
   const path = `${entry.path}.condition`;
-  if (matchesNothing(condition))
+  const contradictions = contradictionsIn(condition);
+  for (const parts of contradictions) report.warn(path, `no event can satisfy ${parts}`);
+  if (contradictions.length === 0 && matchesNothing(condition))
     report.warn(path, 'no event can match: parts of the condition exclude each other');
   const missing = missingBody(condition, webhook.settings.auditLevel);
   if (missing !== undefined) {

@@ -6,6 +6,7 @@ import { resolvePath, type FieldReader, type Root } from './field-source';
 import { parseCondition } from './parse-condition';
 import { collectValues } from './path-walk';
 import { warning, type Problem } from './problem';
+import { RecentMap } from './recent-map';
 import { textOfValue } from './text-value';
 
 /** A compiled output. */
@@ -20,6 +21,14 @@ export interface OutputTemplate {
 
 /** Longest value that a message shows, in UTF-16 units: messages become labels of alerts, and bodies can be huge. */
 const MAX_VALUE_LENGTH = 1_024;
+
+/** How many fields of outputs are known: all rules name the same few. */
+const KNOWN_FIELDS = 256;
+
+/** Longest one that is remembered, in UTF-16 units. */
+const REMEMBERED_LENGTH = 256;
+
+const knownFields = new RecentMap<string, { readonly path: Path | undefined }>(KNOWN_FIELDS);
 
 /** Resources that belong to a workspace itself, in the default text. */
 const WORKSPACE_RESOURCES: ReadonlySet<string> = new Set([
@@ -118,21 +127,21 @@ class OutputCompiler {
   }
 
   private field(name: string, at: number, meaning: Meaning): Part {
-    const { condition } = parseCondition(name);
-    if (condition?.kind !== 'truth' || condition.path.isReference) {
+    const path = parseField(name);
+    if (path === undefined) {
       this.problems.push(
         warning(at, `\`\${${name}}\` is neither an alias, a list nor a field; it is always empty`),
       );
       return () => '';
     }
-    const { root } = resolvePath(condition.path);
+    const { root } = resolvePath(path);
     if ('other' in root) {
       const reason = meaning.kind === 'none' ? meaning.reason : 'is a macro, which has no text';
       this.problems.push(
         warning(at, `\`\${${name}}\` ${reason}, and no field; it is empty unless an event has it`),
       );
     }
-    return this.path(condition.path);
+    return this.path(path);
   }
 
   private path(path: Path): Part {
@@ -153,11 +162,26 @@ class OutputCompiler {
   }
 }
 
+/** The path that a text is; undefined if it is none. */
+function parseField(text: string): Path | undefined {
+  let known = knownFields.get(text);
+  if (known === undefined) {
+    const { condition } = parseCondition(text);
+    const isField = condition?.kind === 'truth' && !condition.path.isReference;
+    known = { path: isField ? condition.path : undefined };
+    if (text.length <= REMEMBERED_LENGTH) knownFields.set(text, known);
+  }
+  return known.path;
+}
+
 /** An object has no text of its own, as in the original, which sees nothing but its leaves. */
 function textOfLeaf(value: JsonValue | undefined): string {
   return value === undefined || value === null || isJsonObject(value) ? '' : textOfValue(value);
 }
 
 function shorten(text: string): string {
-  return text.length <= MAX_VALUE_LENGTH ? text : `${text.slice(0, MAX_VALUE_LENGTH)}…`;
+  if (text.length <= MAX_VALUE_LENGTH) return text;
+  // Half of a character is none.
+  const isHalf = /[\ud800-\udbff]/.test(text.charAt(MAX_VALUE_LENGTH - 1));
+  return `${text.slice(0, isHalf ? MAX_VALUE_LENGTH - 1 : MAX_VALUE_LENGTH)}…`;
 }

@@ -1,11 +1,13 @@
-import type { SyntaxNode } from '@lezer/common';
+import type { TreeCursor } from '@lezer/common';
 import type {
   BooleanLiteral,
   Chain,
   Condition,
+  Index,
   NumberLiteral,
   OrderOperator,
   Path,
+  Span,
   Test,
   TextLiteral,
 } from './condition';
@@ -57,9 +59,9 @@ export function parseCondition(text: string): ParsedCondition {
   } catch (thrown) {
     return refused(explainSyntaxError(strictParser, text, thrown));
   }
-  const builder = new Builder(text);
+  const builder = new Builder(text, tree.cursor());
   try {
-    return { condition: builder.chain(tree.topNode, 0), problems: builder.warnings };
+    return { condition: builder.chain(0), problems: builder.warnings };
   } catch (thrown) {
     if (thrown instanceof Refused) return refused(thrown.problem);
     throw thrown;
@@ -74,99 +76,136 @@ function tooDeep(at: number): Problem {
   return error(at, `a condition is nested at most ${MAX_DEPTH} deep; move parts of it into macros`);
 }
 
-/** Makes the tree out of Lezer's. */
+/** What all tests have, and the word of the operator. */
+interface TestParts extends Span {
+  readonly path: Path;
+  readonly negated: boolean;
+  readonly word: string;
+}
+
+/** Makes the tree out of Lezer's, which it walks with one cursor: that is several times faster than by its nodes. */
 class Builder {
   readonly warnings: Problem[] = [];
 
-  constructor(private readonly text: string) {}
+  constructor(
+    private readonly text: string,
+    private readonly cursor: TreeCursor,
+  ) {}
 
-  /** The operands of a node, joined from the left. */
-  chain(parent: SyntaxNode, depth: number): Condition {
-    if (depth > MAX_DEPTH) throw new Refused(tooDeep(parent.from));
-    const [first, ...rest] = childrenOf(parent).filter(({ name }) => name !== 'Not');
-    let joined = this.operand(first, depth);
+  /** The operands of the node at the cursor, joined from the left. */
+  chain(depth: number): Condition {
+    const { cursor } = this;
+    const { from, to } = cursor;
+    if (depth > MAX_DEPTH) throw new Refused(tooDeep(from));
+    const isNegation = cursor.name === 'Negation';
+    cursor.firstChild();
+    if (isNegation) cursor.nextSibling();
+    let joined = this.operand(depth);
     let open: { kind: Chain['kind']; operands: Condition[] } | undefined;
-    for (let i = 0; i + 1 < rest.length; i += 2) {
-      const word = rest[i];
-      const kind = word?.name === 'And' ? 'and' : 'or';
-      const next = this.operand(rest[i + 1], depth);
+    while (cursor.nextSibling()) {
+      const kind = cursor.name === 'And' ? 'and' : 'or';
+      const wordAt = cursor.from;
+      cursor.nextSibling();
+      const next = this.operand(depth);
       if (open?.kind === kind) {
         open.operands.push(next);
         continue;
       }
-      if (open !== undefined) this.warnOfMixing(word);
+      if (open !== undefined) this.warnOfMixing(wordAt);
       depth += 1;
       if (depth > MAX_DEPTH) throw new Refused(tooDeep(next.from));
       open = { kind, operands: [joined, next] };
-      joined = { ...open, from: joined.from, to: parent.to };
+      joined = { ...open, from: joined.from, to };
     }
-    if (parent.name === 'Negation' && rest.length > 0) this.warnOfWideNot(parent);
+    if (isNegation && open !== undefined) this.warnOfWideNot(from);
+    cursor.parent();
     return joined;
   }
 
-  private operand(node: SyntaxNode | undefined, depth: number): Condition {
-    if (node === undefined) throw new Error('the grammar has an operand here');
-    const { from, to } = node;
-    switch (node.name) {
+  private operand(depth: number): Condition {
+    const { from, to } = this.cursor;
+    switch (this.cursor.name) {
       case 'Negation':
-        return { kind: 'not', operand: this.chain(node, depth + 1), from, to };
+        return { kind: 'not', operand: this.chain(depth + 1), from, to };
       case 'Group':
-        return this.chain(node, depth + 1);
-      case 'Truth':
-        return { kind: 'truth', path: this.path(node.firstChild), from, to };
+        return this.chain(depth + 1);
+      case 'Truth': {
+        this.cursor.firstChild();
+        const path = this.path();
+        this.cursor.parent();
+        return { kind: 'truth', path, from, to };
+      }
       default:
-        return this.test(node);
+        return this.test();
     }
   }
 
-  private test(node: SyntaxNode): Test {
-    const [pathNode, ...rest] = childrenOf(node);
-    const path = this.path(pathNode);
-    const { from, to } = node;
-    const isNot = rest[0]?.name === 'Not';
-    const [operatorNode, ...values] = isNot ? rest.slice(1) : rest;
-    const negated = isNot || operatorNode?.name === 'NoMatch';
-    switch (operatorNode?.name) {
+  private test(): Test {
+    const { cursor } = this;
+    const { from, to } = cursor;
+    cursor.firstChild();
+    const path = this.path();
+    cursor.nextSibling();
+    const isNot = cursor.name === 'Not';
+    if (isNot) cursor.nextSibling();
+    const { name } = cursor;
+    const negated = isNot || name === 'NoMatch';
+    const word = this.textOf();
+    cursor.nextSibling();
+    const test = this.testOf(name, { path, negated, word, from, to });
+    cursor.parent();
+    return test;
+  }
+
+  /** The test whose operator has this name; the cursor is at what follows the operator. */
+  private testOf(name: string, { path, negated, word, from, to }: TestParts): Test {
+    switch (name) {
       case 'Equality':
       case 'Order': {
-        const word = this.textOf(operatorNode);
         const operator = word === '==' ? '=' : (word as OrderOperator);
-        return { kind: 'compare', path, operator, value: this.value(values[0]), from, to };
+        return { kind: 'compare', path, operator, value: this.value(), from, to };
       }
       case 'Contains':
       case 'Like':
       case 'Regex':
       case 'Match':
       case 'NoMatch': {
-        const operator = MATCH_OPERATORS[operatorNode.name];
-        const value = this.value(values[0]) as TextLiteral | NumberLiteral;
+        const operator = MATCH_OPERATORS[name];
+        const value = this.value() as TextLiteral | NumberLiteral;
         return { kind: 'match', path, operator, negated, value, from, to };
       }
       case 'In':
       case 'IpInCidr': {
-        const operator = operatorNode.name === 'In' ? 'in' : 'ipInCidr';
-        return { kind: 'member', path, operator, negated, items: this.items(values[0]), from, to };
+        const operator = name === 'In' ? 'in' : 'ipInCidr';
+        return { kind: 'member', path, operator, negated, items: this.items(), from, to };
       }
       default:
         return { kind: 'exists', path, negated, from, to };
     }
   }
 
-  private items(node: SyntaxNode | undefined): (TextLiteral | NumberLiteral | Path)[] {
-    const nodes = node?.name === 'List' ? childrenOf(node) : [node];
-    return nodes.map((item) => {
-      if (item?.name !== 'Path') return this.value(item) as TextLiteral | NumberLiteral;
-      const path = this.path(item);
-      if (path.isReference && path.segments.length === 1) return path;
-      const message = `expected a text in double quotes, a number or a list such as \${name}, not ${this.textOf(item)}`;
-      throw new Refused(error(item.from, message));
-    });
+  private items(): (TextLiteral | NumberLiteral | Path)[] {
+    if (this.cursor.name !== 'List') return [this.item()];
+    const items: (TextLiteral | NumberLiteral | Path)[] = [];
+    this.cursor.firstChild();
+    do items.push(this.item());
+    while (this.cursor.nextSibling());
+    this.cursor.parent();
+    return items;
   }
 
-  private value(node: SyntaxNode | undefined): TextLiteral | NumberLiteral | BooleanLiteral {
-    const text = this.textOf(node);
-    const { from, to } = node ?? { from: 0, to: 0 };
-    switch (node?.name) {
+  private item(): TextLiteral | NumberLiteral | Path {
+    if (this.cursor.name !== 'Path') return this.value() as TextLiteral | NumberLiteral;
+    const path = this.path();
+    if (path.isReference && path.segments.length === 1) return path;
+    const message = `expected a text in double quotes, a number or a list such as \${name}, not ${this.textOf()}`;
+    throw new Refused(error(path.from, message));
+  }
+
+  private value(): TextLiteral | NumberLiteral | BooleanLiteral {
+    const { name, from, to } = this.cursor;
+    const text = this.textOf();
+    switch (name) {
       case 'Number':
         return { kind: 'number', text, from, to };
       case 'Boolean':
@@ -176,37 +215,28 @@ class Builder {
     }
   }
 
-  private path(node: SyntaxNode | null | undefined): Path {
-    const path = readPath(this.textOf(node), node?.from ?? 0);
-    for (const index of path.segments.flatMap(({ indexes }) => indexes)) {
-      const last = index.kind === 'range' ? (index.end ?? index.start) : 0;
-      if (index.kind === 'range' && index.start > last) {
-        const message = `the range [${index.start}:${last}] ends before it starts; write [start:end], end not included`;
-        throw new Refused(error(path.from, message));
-      }
-      if (Math.max(last, index.kind === 'at' ? index.at : 0) > MAX_INDEX) {
-        throw new Refused(error(path.from, `an index is at most ${MAX_INDEX}`));
-      }
-    }
+  private path(): Path {
+    const path = readPath(this.textOf(), this.cursor.from);
+    for (const { indexes } of path.segments) for (const index of indexes) checkIndex(index, path);
     return path;
   }
 
-  private textOf(node: SyntaxNode | null | undefined): string {
-    return this.text.slice(node?.from ?? 0, node?.to ?? 0);
+  private textOf(): string {
+    return this.text.slice(this.cursor.from, this.cursor.to);
   }
 
-  private warnOfMixing(word: SyntaxNode | undefined): void {
+  private warnOfMixing(at: number): void {
     const message =
       '`and` and `or` bind equally, from the left: `A or B and C` is `(A or B) and C`; write the parentheses';
     if (!this.warnings.some((known) => known.message === message)) {
-      this.warnings.push(warning(word?.from ?? 0, message));
+      this.warnings.push(warning(at, message));
     }
   }
 
-  private warnOfWideNot(negation: SyntaxNode): void {
+  private warnOfWideNot(at: number): void {
     const message =
       '`not` covers everything to its right: `not A and B` is `not (A and B)`; write the parentheses';
-    this.warnings.push(warning(negation.from, message));
+    this.warnings.push(warning(at, message));
   }
 }
 
@@ -218,8 +248,13 @@ const MATCH_OPERATORS = {
   NoMatch: 'regex',
 } as const;
 
-function childrenOf(node: SyntaxNode): SyntaxNode[] {
-  const children: SyntaxNode[] = [];
-  for (let child = node.firstChild; child !== null; child = child.nextSibling) children.push(child);
-  return children;
+function checkIndex(index: Index, { from }: Path): void {
+  const last = index.kind === 'range' ? (index.end ?? index.start) : 0;
+  if (index.kind === 'range' && index.start > last) {
+    const message = `the range [${index.start}:${last}] ends before it starts; write [start:end], end not included`;
+    throw new Refused(error(from, message));
+  }
+  if (Math.max(last, index.kind === 'at' ? index.at : 0) > MAX_INDEX) {
+    throw new Refused(error(from, `an index is at most ${MAX_INDEX}`));
+  }
 }

@@ -1,4 +1,5 @@
 import type { Index, Path, Segment } from './condition';
+import { RecentMap } from './recent-map';
 
 /** The parts of a path, one after the other: its head, an index, a key after a dot, a quoted key. */
 const PART =
@@ -7,13 +8,32 @@ const PART =
 /** A key that needs no quotes. */
 const WORD = /^[A-Za-z_][\w-]*$/;
 
+/** How many paths are known: rules name the same few fields over and over. */
+const KNOWN_PATHS = 1_024;
+
+/** Longest path that is remembered, in UTF-16 units, so that hostile ones cannot fill the memory. */
+const REMEMBERED_LENGTH = 256;
+
+const knownPaths = new RecentMap<string, Path>(KNOWN_PATHS);
+
 /**
- * Reads a path that the grammar has found to be well-formed.
+ * Reads a path that the grammar has found to be well-formed. Equal texts give the same segments, so that what is
+ * found out about them is found out once.
  *
  * @param text - such as `RequestObject.metadata.labels."app.kubernetes.io/name"` or `${ports}[*].hostPort`
  * @param from - where it stands in its condition
  */
 export function readPath(text: string, from: number): Path {
+  let known = knownPaths.get(text);
+  if (known === undefined) {
+    known = readParts(text);
+    if (text.length <= REMEMBERED_LENGTH) knownPaths.set(text, known);
+  }
+  const { kind, isReference, segments } = known;
+  return { kind, isReference, segments, from, to: from + text.length };
+}
+
+function readParts(text: string): Path {
   const segments: { key: string; indexes: Index[] }[] = [];
   PART.lastIndex = 0;
   for (let part = PART.exec(text); part !== null; part = PART.exec(text)) {
@@ -27,13 +47,8 @@ export function readPath(text: string, from: number): Path {
     }
   }
   const [head = { key: text, indexes: [] }, ...tail] = segments;
-  return {
-    kind: 'path',
-    isReference: text.startsWith('$'),
-    segments: [head, ...tail],
-    from,
-    to: from + text.length,
-  };
+  const isReference = text.startsWith('$');
+  return { kind: 'path', isReference, segments: [head, ...tail], from: 0, to: text.length };
 }
 
 function readIndex(text: string): Index {

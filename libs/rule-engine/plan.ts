@@ -127,19 +127,31 @@ export class Planner {
 
 /** Equal for tests that ask the same, wherever they stand. */
 function keyOf(test: Test): string {
-  const { kind, path } = test;
-  const negated = 'negated' in test && test.negated;
-  const operator = 'operator' in test ? test.operator : '';
-  const operands =
-    test.kind === 'member'
-      ? test.items.map(bareOperand)
-      : 'value' in test && bareOperand(test.value);
-  return JSON.stringify([kind, path.segments, operator, negated, operands]);
+  const { key } = resolvePath(test.path);
+  switch (test.kind) {
+    case 'compare':
+      return `${test.operator} ${keyOfOperand(test.value)} ${key}`;
+    case 'match':
+      return `${test.operator} ${String(test.negated)} ${keyOfOperand(test.value)} ${key}`;
+    case 'member':
+      return `${test.operator} ${String(test.negated)} ${test.items.map(keyOfOperand).join()} ${key}`;
+    case 'exists':
+      return `exists ${String(test.negated)} ${key}`;
+    case 'truth':
+      return `truth ${key}`;
+  }
 }
 
-function bareOperand(operand: Membership['items'][number] | Comparison['value']): unknown {
-  if (operand.kind === 'path') return operand.segments;
-  return [operand.kind, operand.kind === 'boolean' ? operand.value : operand.text];
+/** Begins with its own length, so that no operand can be taken for two. */
+function keyOfOperand(operand: Membership['items'][number] | Comparison['value']): string {
+  switch (operand.kind) {
+    case 'path':
+      return resolvePath(operand).key;
+    case 'boolean':
+      return `boolean ${String(operand.value)}`;
+    default:
+      return `${operand.kind} ${operand.text.length} ${operand.text}`;
+  }
 }
 
 function costOf(test: Test, root: Root): number {

@@ -47,7 +47,8 @@ export class ProjectionBuilder {
   add(condition: Condition, outputRoots: readonly Root[]): void {
     forEachTest(condition, (test) => this.addRoot(resolvePath(test.path).root, NOTHING));
     this.documents = union(this.documents, documentRegion(condition));
-    const matches = matchRegion(condition);
+    const isWholeNeeded = outputRoots.some((root) => columnOf(root) === undefined);
+    const matches = isWholeNeeded ? matchRegion(condition) : NOTHING;
     for (const root of outputRoots) this.addRoot(root, matches);
   }
 
@@ -69,6 +70,11 @@ export class ProjectionBuilder {
 /** Whether no event at all can match, whatever it holds besides verb, resource and subresource. */
 export function matchesNothing(condition: Condition): boolean {
   return matchRegion(condition).length === 0;
+}
+
+/** The resources that a condition can match an event of; undefined if any. */
+export function demandedResources(condition: Condition): ReadonlySet<string> | undefined {
+  return around(matchRegion(condition)).resources;
 }
 
 function columnOf(root: Root): Field | undefined {
@@ -139,6 +145,7 @@ function documentRegion(condition: Condition): Region {
 }
 
 function union(a: Region, b: Region): Region {
+  if (b.length === 0) return a;
   const boxes = [...a];
   for (const box of b) {
     const place = boxes.findIndex((known) => isJoinExact(known, box));
@@ -161,6 +168,8 @@ function isSame(a: ReadonlySet<string> | undefined, b: ReadonlySet<string> | und
 }
 
 function intersection(a: Region, b: Region): Region {
+  if (a === EVERYTHING) return b;
+  if (b === EVERYTHING) return a;
   const boxes = a.flatMap((left) => b.flatMap((right) => intersectBoxes(left, right)));
   return union(NOTHING, boxes);
 }

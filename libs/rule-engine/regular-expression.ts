@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { literalTest } from './literal-pattern';
 import { RecentMap } from './recent-map';
 
 /** Longest pattern, in UTF-16 units: compiling one takes time and memory with its length. */
@@ -30,6 +31,8 @@ function compile(pattern: string): RegularExpression {
   if (pattern.length > MAX_PATTERN_LENGTH) {
     return { reason: `it has more than ${MAX_PATTERN_LENGTH} characters` };
   }
+  const literal = literalTest(pattern);
+  if (literal !== undefined) return { test: literal };
   try {
     const compiled = RE2JS.compile(pattern);
     return { test: (text) => compiled.test(text) };

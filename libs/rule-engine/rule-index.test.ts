@@ -8,7 +8,7 @@ import type { Condition } from './condition';
 import { explainCondition } from './explain';
 import { FieldReader } from './field-source';
 import { Planner, type Plan } from './plan';
-import { ProjectionBuilder } from './projection';
+import { demandedResources, ProjectionBuilder } from './projection';
 import { RuleIndex } from './rule-index';
 import { condition as anyCondition, event as anyEvent } from './testing/arbitraries';
 
@@ -20,8 +20,11 @@ class Engine {
   constructor(conditions: readonly Condition[]) {
     const reader = new FieldReader();
     const planner = new Planner(reader);
-    const plans = conditions.map((condition) => planner.plan(condition)) as Plan[];
-    this.index = new RuleIndex(plans, planner, reader);
+    const rules = conditions.map((condition) => ({
+      plan: planner.plan(condition) as Plan,
+      resources: demandedResources(condition),
+    }));
+    this.index = new RuleIndex(rules, planner, reader);
   }
 
   matches(event: EventFields): number[] {

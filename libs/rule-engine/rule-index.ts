@@ -10,6 +10,13 @@ const MAX_BUCKETS = 2_048;
 /** Longest verb, resource or subresource that gets a bucket, in UTF-16 units: real ones are names. */
 const MAX_KEY_LENGTH = 128;
 
+/** One rule to be indexed. */
+export interface IndexedRule {
+  readonly plan: Plan;
+  /** The resources that it can match an event of; undefined if any. */
+  readonly resources: ReadonlySet<string> | undefined;
+}
+
 /** One rule that is still open for a kind of event; without a condition it matches all of them. */
 interface Candidate {
   readonly rule: number;
@@ -38,16 +45,18 @@ export class RuleIndex {
   private readonly verb: number;
   private readonly resource: number;
   private readonly subresource: number;
+  private readonly byResource: RulesByResource;
 
   /**
-   * @param plans - one a rule, made by `planner`
+   * @param rules - their plans were made by `planner`
    * @param reader - the reader the plans were compiled for
    */
   constructor(
-    private readonly plans: readonly Plan[],
+    private readonly rules: readonly IndexedRule[],
     private readonly planner: Planner,
     reader: FieldReader,
   ) {
+    this.byResource = new RulesByResource(rules);
     this.run = { reader, mismatchCount: 0, answers: new Uint8Array(0) };
     this.verb = reader.slot({ field: 'Verb' });
     this.resource = reader.slot({ field: 'ObjectRef.Resource' });
@@ -92,13 +101,51 @@ export class RuleIndex {
   private settle(): Bucket {
     const settled = new PartialEvaluation(this.run.reader, this.planner);
     return bucketOf(
-      this.plans.flatMap((plan, rule) => {
-        const residual = settled.residual(plan);
+      this.byResource.of(this.run.reader.read(this.resource)).flatMap((rule) => {
+        const plan = this.rules[rule]?.plan;
+        const residual = plan !== undefined && settled.residual(plan);
         if (residual === false) return [];
         return [{ rule, plan: residual === true ? undefined : residual }];
       }),
     );
   }
+}
+
+/**
+ * Which rules are to be settled at all: anybody who may send requests can make up resources, and each new one must not
+ * cost a look at every rule.
+ */
+class RulesByResource {
+  private readonly everywhere: number[] = [];
+  private readonly bound = new Map<string, number[]>();
+  private readonly all: readonly number[];
+
+  constructor(rules: readonly IndexedRule[]) {
+    this.all = rules.map((_rule, place) => place);
+    for (const [place, { resources }] of rules.entries()) {
+      if (resources === undefined) this.everywhere.push(place);
+      else for (const resource of resources) this.bindTo(resource, place);
+    }
+  }
+
+  /** The rules that may match an event of this resource, in order. */
+  of(resource: JsonValue | undefined): readonly number[] {
+    if (resource === undefined || resource === null) return this.everywhere;
+    // What is no text is compared as one; that is rare enough to ask everybody.
+    if (typeof resource !== 'string') return this.all;
+    const bound = this.bound.get(resource);
+    return bound === undefined ? this.everywhere : [...bound, ...this.everywhere].sort(byNumber);
+  }
+
+  private bindTo(resource: string, place: number): void {
+    const places = this.bound.get(resource);
+    if (places === undefined) this.bound.set(resource, [place]);
+    else places.push(place);
+  }
+}
+
+function byNumber(a: number, b: number): number {
+  return a - b;
 }
 
 function bucketOf(open: readonly { rule: number; plan: Plan | undefined }[]): Bucket {

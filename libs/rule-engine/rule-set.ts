@@ -14,7 +14,7 @@ import { FieldReader } from './field-source';
 import { compare, loadRules, type LoadedRule, type LoadedRules } from './load-rules';
 import { compileOutput, type OutputTemplate } from './output-template';
 import { Planner, type Plan } from './plan';
-import { ProjectionBuilder } from './projection';
+import { demandedResources, ProjectionBuilder } from './projection';
 import { Report } from './report';
 import { ObjectReader } from './resource-reader';
 import { RuleIndex, type Listener } from './rule-index';
@@ -145,8 +145,11 @@ function compileRules(rules: readonly LoadedRule[], webhook: WebhookResource): C
   active.sort(
     (a, b) => b.rule.entry.priority - a.rule.entry.priority || compare(a.rule.name, b.rule.name),
   );
-  const plans = active.map(({ plan }) => plan);
-  return { active, reader, index: new RuleIndex(plans, planner, reader) };
+  const indexed = active.map(({ plan, condition }) => ({
+    plan,
+    resources: demandedResources(condition),
+  }));
+  return { active, reader, index: new RuleIndex(indexed, planner, reader) };
 }
 
 /** Whether a match would do anything: alerting rules always archive, archiving ones from a priority on. */

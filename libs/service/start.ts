@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { adminServer } from './admin-server';
 import { closers } from './closers';
 import { createLog, LOG_FORMATS, LOG_LEVELS } from './log';
+import { probeServer } from './probe-server';
 import type { Service } from './service';
 import {
   readSettings,
@@ -14,7 +15,7 @@ import {
   type Setting,
   type Settings,
 } from './settings';
-import { choice, duration, port, text } from './setting-parsers';
+import { choice, duration, listenAddress, optional, port, text } from './setting-parsers';
 import { openTracing, TRACING_SETTINGS } from './tracing';
 
 /** Settings that every app has. */
@@ -52,6 +53,13 @@ export function runtimeSettings(adminPort: number): RuntimeSettings {
       description:
         'How long a stopping app still serves while it says that it is not ready. 5s in a cluster, where endpoints lag.',
     },
+    probeListen: {
+      variable: 'AUDITING_PROBE_LISTEN',
+      parser: optional(listenAddress),
+      fallback: '',
+      description:
+        'Where `grpc.health.v1` alone is served without TLS, for probes of a kubelet: services `liveness` and `readiness`. Empty: nowhere.',
+    },
     tracing: TRACING_SETTINGS,
   };
 }
@@ -62,6 +70,7 @@ interface RuntimeSettings {
   readonly logLevel: Setting<(typeof LOG_LEVELS)[number]>;
   readonly logFormat: Setting<(typeof LOG_FORMATS)[number]>;
   readonly drainDelayMs: Setting<number>;
+  readonly probeListen: Setting<string | undefined>;
   readonly tracing: typeof TRACING_SETTINGS;
 }
 
@@ -100,12 +109,31 @@ export async function start<Config>(
   return setUp(service, config, logger);
 }
 
+/** Opens what answers while the app starts and until it has stopped; gives the URL of the admin port. */
+async function openProbes(
+  { adminListen, adminPort, probeListen }: ConfigOf<RuntimeSettings>,
+  means: {
+    readonly metrics: Registry;
+    readonly ready: () => Promise<void>;
+    readonly opened: ReturnType<typeof closers>;
+  },
+): Promise<string> {
+  const { metrics, ready, opened } = means;
+  const admin = await adminServer({ host: adminListen, port: adminPort, metrics, ready });
+  opened.add('admin port', admin.close);
+  if (probeListen !== undefined) {
+    const probes = await probeServer({ listen: probeListen, ready });
+    opened.add('probe port', probes.close);
+  }
+  return admin.url;
+}
+
 async function setUp<Config>(
   service: Service<Config>,
   config: AllConfig<Config>,
   log: Logger,
 ): Promise<Started> {
-  const { adminListen, adminPort, drainDelayMs } = config.runtime;
+  const { drainDelayMs } = config.runtime;
   const metrics = new Registry();
   collectDefaultMetrics({ register: metrics });
   const draining = new AbortController();
@@ -125,13 +153,7 @@ async function setUp<Config>(
   };
 
   try {
-    const admin = await adminServer({
-      host: adminListen,
-      port: adminPort,
-      metrics,
-      ready: () => ready(),
-    });
-    opened.add('admin port', admin.close);
+    const admin = await openProbes(config.runtime, { metrics, ready: () => ready(), opened });
     const parts = { log, metrics, closeLater: opened.add };
     const means = { ...parts, service: service.name };
     const running = await service.setUp({
@@ -142,7 +164,7 @@ async function setUp<Config>(
       stopping: stopping.signal,
     });
     ready = running.ready ?? (() => Promise.resolve());
-    const addresses = { ...running.addresses, admin: admin.url };
+    const addresses = { ...running.addresses, admin };
     log.info({ addresses }, 'started');
     let stopped: Promise<void> | undefined;
     return { addresses, log, stop: () => (stopped ??= stop()) };

@@ -23,6 +23,11 @@ export interface EventSketch {
   readonly code?: number;
   readonly groups?: readonly string[];
   readonly note?: string;
+  readonly apiGroup?: string;
+  readonly subresource?: string;
+  readonly uri?: string;
+  readonly requestObject?: unknown;
+  readonly responseObject?: unknown;
 }
 
 /** The bytes of an event as kube-apiserver writes it. */
@@ -33,7 +38,7 @@ export function eventBytes(sketch: EventSketch): Buffer {
       level: 'Metadata',
       auditID: sketch.auditId ?? '',
       stage: 'ResponseComplete',
-      requestURI: `/api/v1/${sketch.resource ?? 'pods'}`,
+      requestURI: sketch.uri ?? `/api/v1/${sketch.resource ?? 'pods'}`,
       verb: sketch.verb ?? 'get',
       user: { username: sketch.user ?? 'admin', groups: sketch.groups ?? [] },
       sourceIPs: ['10.0.0.1'],
@@ -42,7 +47,11 @@ export function eventBytes(sketch: EventSketch): Buffer {
         namespace: sketch.namespace ?? 'default',
         name: sketch.name ?? 'web',
         apiVersion: 'v1',
+        ...(sketch.apiGroup === undefined ? {} : { apiGroup: sketch.apiGroup }),
+        ...(sketch.subresource === undefined ? {} : { subresource: sketch.subresource }),
       },
+      ...(sketch.requestObject === undefined ? {} : { requestObject: sketch.requestObject }),
+      ...(sketch.responseObject === undefined ? {} : { responseObject: sketch.responseObject }),
       responseStatus: { metadata: {}, code: sketch.code ?? 200 },
       ...(at === undefined ? {} : { requestReceivedTimestamp: at, stageTimestamp: at }),
       annotations: { note: sketch.note ?? '' },
