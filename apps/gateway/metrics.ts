@@ -21,7 +21,7 @@ export interface ReceiveMetrics {
 
 /** What gauges read at the time of a scrape. */
 export interface ReceiveLevels {
-  readonly spool: { readonly bytes: number };
+  readonly spool: { readonly bytes: number; readonly maxBytes: number };
   readonly deadLetters: { readonly count: number; readonly bytes: number };
 }
 
@@ -67,8 +67,24 @@ export function receiveMetrics(registry: Registry): ReceiveMetrics {
 /** Registers gauges that read how full the stores are. */
 export function watchLevels(registry: Registry, { spool, deadLetters }: ReceiveLevels): void {
   gauge(registry, 'spool_bytes', 'Bytes of the spool on disk.', () => spool.bytes);
+  gauge(
+    registry,
+    'spool_limit_bytes',
+    'Bytes of the spool from which on bodies are answered 503.',
+    () => spool.maxBytes,
+  );
   gauge(registry, 'dead_letters', 'Dead letters kept now.', () => deadLetters.count);
   gauge(registry, 'dead_letter_bytes', 'Bytes of dead letters on disk.', () => deadLetters.bytes);
+}
+
+/** Registers the gauge of the webhook's certificate. */
+export function watchCertificate(registry: Registry, notAfter: () => Date): void {
+  gauge(
+    registry,
+    'certificate_expiry_timestamp_seconds',
+    "When the webhook's certificate ends, in seconds since 1970.",
+    () => notAfter().getTime() / 1_000,
+  );
 }
 
 /** Registers gauges that read how many bodies are in flight. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Runtime } from '@auditing/service/service';
 import { senderCheck } from './authenticate';
 import type { ReceiveConfig, WebhookConfig } from './config';
-import { watchBodies } from './metrics';
+import { watchBodies, watchCertificate } from './metrics';
 import { Receiver, type ReceiveOptions } from './receive';
 import type { Intake } from './take-body';
 import { openTls, type Tls } from './tls';
@@ -49,6 +49,7 @@ export async function openWebhook(
   });
   watchBodies(runtime.metrics, receiver.budget);
   const tls = await tlsOf(webhook, directory, runtime);
+  if (tls) watchCertificate(runtime.metrics, () => tls.notAfter);
   const server = await webhookServer(
     {
       host: webhook.host,

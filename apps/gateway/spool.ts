@@ -152,6 +152,11 @@ export class Spool {
     return this.#journal.bytes;
   }
 
+  /** Most bytes on disk: beyond it bodies are refused. */
+  get maxBytes(): number {
+    return this.#options.maxBytes;
+  }
+
   /**
    * Cuts events into parts of about 1 MB, writes them, resolves when all are on disk.
    *

@@ -25,6 +25,8 @@ export interface Tls {
   readonly context: SecureContextOptions;
   /** The CA that senders must trust, PEM; undefined for `files`. */
   readonly caCert: string | undefined;
+  /** When the certificate in force ends. */
+  readonly notAfter: Date;
   /** Calls back whenever other certificates are there, until the given function is called. */
   watch(onChange: (context: SecureContextOptions) => void): () => void;
 }
@@ -48,6 +50,9 @@ export async function openTls(settings: TlsSettings, log: Logger): Promise<Tls> 
     },
     get caCert() {
       return loaded.caCert;
+    },
+    get notAfter() {
+      return expiry(loaded.context);
     },
     watch(onChange) {
       let seen = inForce;
@@ -110,8 +115,8 @@ function sameContext(a: SecureContextOptions, b: SecureContextOptions): boolean 
   return a.cert === b.cert && a.key === b.key && a.ca === b.ca;
 }
 
-function expiry({ cert }: SecureContextOptions): string | undefined {
-  return typeof cert === 'string' ? new X509Certificate(cert).validTo : undefined;
+function expiry({ cert }: SecureContextOptions): Date {
+  return new Date(typeof cert === 'string' ? new X509Certificate(cert).validTo : NaN);
 }
 
 /** Runs a step again and again, never two at a time; gives a function that stops it. */
