@@ -1,6 +1,7 @@
 import { Severity } from '@auditing/proto/rule';
-import type { Test } from './condition';
-import { expandCondition, reasonOf, type Meaning, type Scope } from './expand';
+import type { Condition, Test } from './condition';
+import { expandCondition, macroOf, reasonOf, type Meaning, type Scope } from './expand';
+import { FlatMacros } from './flat-macros';
 import { parseCondition } from './parse-condition';
 import { warning, type Problem } from './problem';
 import type { AliasEntry, Entry, ListEntry, MacroEntry, RuleResource } from './rule-resource';
@@ -26,6 +27,8 @@ export class Dictionary {
   /** The entries being read now, outermost first: meeting one again is a cycle. */
   private readonly open: Place[] = [];
   private readonly global = new Map<string, Place>();
+  /** Undefined if all resources have parentheses, which is the rule. */
+  private readonly flatMacros: FlatMacros | undefined;
 
   /**
    * @param resources - where two share a name, the first gives meaning to `${resource.entry}`
@@ -35,6 +38,8 @@ export class Dictionary {
     resources: readonly RuleResource[],
     private readonly checkTest: (test: Test) => readonly Problem[],
   ) {
+    const isAnyFlat = resources.some(({ hasMacroParentheses }) => !hasMacroParentheses);
+    this.flatMacros = isAnyFlat ? new FlatMacros() : undefined;
     for (const resource of resources) {
       for (const entry of resource.entries.values()) {
         const name = `${resource.name}.${entry.name}`;
@@ -72,7 +77,29 @@ export class Dictionary {
     const problems = [...parsed.problems, ...expanded.problems, ...quotedReferences(text)];
     resource.report.problems(path, text, problems);
     const { condition, testCount } = expanded;
-    return condition === undefined || problems.some(isError) ? undefined : { condition, testCount };
+    if (condition === undefined || problems.some(isError)) return undefined;
+    const { flatMacros } = this;
+    if (flatMacros === undefined) return { condition, testCount, flat: '' };
+    const flat = this.flatten({ flatMacros, resource }, text, parsed.condition);
+    if (resource.hasMacroParentheses) return { condition, testCount, flat };
+    const asText = flatMacros.read(flat);
+    if (!('severity' in asText)) return { condition: asText, testCount, flat };
+    resource.report.problems(path, text, [asText]);
+    return undefined;
+  }
+
+  private flatten(
+    { flatMacros, resource }: { flatMacros: FlatMacros; resource: RuleResource },
+    text: string,
+    parsed: Condition,
+  ): string {
+    const scope = this.scope(resource);
+    return flatMacros.flatten(text, parsed, (test) => {
+      const macro = test.kind === 'truth' ? macroOf(test.path, scope) : undefined;
+      if (macro === undefined)
+        return flatMacros.name(expandCondition(test, scope).condition ?? test);
+      return resource.hasMacroParentheses ? `(${macro.flat})` : macro.flat;
+    });
   }
 
   private meaning(place: Place): Meaning {

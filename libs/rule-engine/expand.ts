@@ -3,7 +3,13 @@ import { error, type Problem } from './problem';
 
 /** What a `${reference}` stands for. */
 export type Meaning =
-  | { readonly kind: 'macro'; readonly condition: Condition; readonly testCount: number }
+  | {
+      readonly kind: 'macro';
+      readonly condition: Condition;
+      readonly testCount: number;
+      /** Its text for resources that want macros without parentheses; see FlatMacros. */
+      readonly flat: string;
+    }
   | { readonly kind: 'list'; readonly items: readonly string[] }
   | { readonly kind: 'alias'; readonly path: Path }
   /** It stands for nothing usable; `reason` completes "`${x}` …". */
@@ -73,11 +79,10 @@ class Expander {
 
   /** The macro that a bare reference stands for; undefined if it is no macro. */
   private expandTruth(path: Path): Condition | undefined {
-    if (!path.isReference || hasSuffix(path)) return undefined;
-    const meaning = this.scope(path.segments[0].key);
-    if (meaning.kind !== 'macro') return undefined;
-    this.testCount += meaning.testCount;
-    return meaning.condition;
+    const macro = macroOf(path, this.scope);
+    if (macro === undefined) return undefined;
+    this.testCount += macro.testCount;
+    return macro.condition;
   }
 
   private expandTest(test: Test): Test | undefined {
@@ -121,6 +126,13 @@ class Expander {
   private refuse(path: Path, reason: string): void {
     this.problems.push(error(path.from, `\`\${${path.segments[0].key}}\` ${reason}`));
   }
+}
+
+/** The macro that a bare reference stands for; undefined if it is none. */
+export function macroOf(path: Path, scope: Scope): Extract<Meaning, { kind: 'macro' }> | undefined {
+  if (!path.isReference || hasSuffix(path)) return undefined;
+  const meaning = scope(path.segments[0].key);
+  return meaning.kind === 'macro' ? meaning : undefined;
 }
 
 /** What to say of a reference that stands where a field must. */

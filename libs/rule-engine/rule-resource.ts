@@ -11,6 +11,8 @@ export interface RuleResource {
   readonly name: string;
   readonly namespace: string;
   readonly labels: Labels;
+  /** Whether the macros that its conditions use count as if in parentheses; the original has none. */
+  readonly hasMacroParentheses: boolean;
   /** By name; what cannot be read is left out. */
   readonly entries: ReadonlyMap<string, Entry>;
   readonly report: Report;
@@ -53,6 +55,9 @@ export interface AliasEntry extends NamedEntry {
   readonly alias: string;
 }
 
+/** Annotation of a Rule resource; false reads its macros as the original does. */
+const MACRO_PARENTHESES = 'auditing.kubesphere.io/macro-parentheses';
+
 /** Reads one resource of kind Rule. */
 export function readRuleResource(resource: Resource): RuleResource {
   // The name is needed before anything can be reported, so it is read with a report that is thrown away.
@@ -82,9 +87,20 @@ export function readRuleResource(resource: Resource): RuleResource {
     name,
     namespace,
     labels: new Map(labels.keys().map((key) => [key, labels.text(key)])),
+    hasMacroParentheses: readMacroParentheses(metadata.child('annotations')),
     entries,
     report,
   };
+}
+
+/** Annotations are texts, unlike other flags. */
+function readMacroParentheses(annotations: ObjectReader): boolean {
+  const word = annotations.text(MACRO_PARENTHESES);
+  if (!['', 'true', 'false'].includes(word)) {
+    const message = `expected "true" or "false", found \`${word}\`; taken as "true"`;
+    annotations.report.warn(annotations.at(MACRO_PARENTHESES), message);
+  }
+  return word !== 'false';
 }
 
 function readEntry(reader: ObjectReader): Entry | undefined {

@@ -245,8 +245,8 @@ function hashOf(
   webhook: WebhookResource,
   alsoRead: readonly Field[],
 ): string {
-  const rules = resources.map(({ name, namespace, labels, entries }) => ({
-    ...{ name, namespace },
+  const rules = resources.map(({ name, namespace, labels, hasMacroParentheses, entries }) => ({
+    ...{ name, namespace, hasMacroParentheses },
     labels: [...labels].sort(([a], [b]) => compare(a, b)),
     entries: [...entries.values()].map(({ path: _path, ...entry }) => entry),
   }));
