@@ -78,7 +78,6 @@ it('means what the text with the macro put in means', () => {
         condition && printCondition(condition),
       );
     }),
-    { numRuns: 500 },
   );
 });
 

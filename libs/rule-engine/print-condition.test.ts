@@ -16,7 +16,6 @@ it('prints every condition so that parsing gives it back', () => {
     fc.property(condition, (tree) => {
       expect(bare(parseCondition(printCondition(tree)).condition)).toEqual(bare(tree));
     }),
-    { numRuns: 500 },
   );
 });
 

@@ -60,7 +60,6 @@ it('agrees with asking every rule in full, on any event, again and again', () =>
         expect(engine.matches(event)).toEqual(plainMatches(rules, event));
       }
     }),
-    { numRuns: 300 },
   );
 });
 
@@ -81,7 +80,6 @@ it('finds in columns, with documents where the projection asks for them, what it
         if (isOrdinary(event)) expect(found).toEqual(engine.matches(event));
       }
     }),
-    { numRuns: 300 },
   );
 });
 
