@@ -37,12 +37,16 @@ export function contradictionsIn(condition: Condition): string[] {
 /** Among the tests that a chain of `and` demands. */
 function contradictionsOf(operands: readonly Condition[]): string[] {
   const byField = new Map<string, Demand[]>();
-  for (const demand of operands.flatMap(demandsOf)) {
+  const demands = operands.flatMap(demandsOf);
+  if (demands.length < 2) return [];
+  for (const demand of demands) {
     const { key, steps } = resolvePath(demand.test.path);
     // Elements of one list may each satisfy another test; of addresses there is a list, too.
     const isOfElements = steps.some((step) => 'index' in step);
     if (isOfElements || isAddressTest(demand.test)) continue;
-    byField.set(key, [...(byField.get(key) ?? []), demand]);
+    const known = byField.get(key);
+    if (known === undefined) byField.set(key, [demand]);
+    else known.push(demand);
   }
   return [...byField.values()].filter(isImpossible).map(inWords);
 }

@@ -48,7 +48,7 @@ export class ProjectionBuilder {
     forEachTest(condition, (test) => this.addRoot(resolvePath(test.path).root, NOTHING));
     this.documents = union(this.documents, documentRegion(condition));
     const isWholeNeeded = outputRoots.some((root) => columnOf(root) === undefined);
-    const matches = isWholeNeeded ? matchRegion(condition) : NOTHING;
+    const matches = isWholeNeeded ? regionOf(condition) : NOTHING;
     for (const root of outputRoots) this.addRoot(root, matches);
   }
 
@@ -69,12 +69,24 @@ export class ProjectionBuilder {
 
 /** Whether no event at all can match, whatever it holds besides verb, resource and subresource. */
 export function matchesNothing(condition: Condition): boolean {
-  return matchRegion(condition).length === 0;
+  return regionOf(condition).length === 0;
 }
 
 /** The resources that a condition can match an event of; undefined if any. */
 export function demandedResources(condition: Condition): ReadonlySet<string> | undefined {
-  return around(matchRegion(condition)).resources;
+  return around(regionOf(condition)).resources;
+}
+
+/** Regions of whole conditions: a rule's is asked for when it is checked, and again when it is indexed. */
+const knownRegions = new WeakMap<Condition, Region>();
+
+function regionOf(condition: Condition): Region {
+  let region = knownRegions.get(condition);
+  if (region === undefined) {
+    region = matchRegion(condition);
+    knownRegions.set(condition, region);
+  }
+  return region;
 }
 
 function columnOf(root: Root): Field | undefined {
