@@ -28,8 +28,8 @@ export function checkAppend(kept: KeptBatch | undefined): Kept {
   for (const column of batch.columns) checkColumn(column, batch.eventCount);
   checkPositions(kept.positions, id, batch.eventCount);
   if (kept.verdicts !== undefined) checkVerdicts(kept.verdicts, batch.eventCount);
-  // The very object, not a copy: what is remembered of its batch (decoded-batch.ts) is found by it.
-  return kept as Kept;
+  // The very batch, not a copy: what is remembered of it (decoded-batch.ts) is found by it.
+  return { ...(kept as Kept), packed: undefined, derivedFields: [] };
 }
 
 function checkId({ epoch, sequence }: BatchId): void {

@@ -74,6 +74,8 @@ export async function keptBatch(
       // Said once: by the batch that speaks for the whole part.
       ignoredCount: range.count === decided.events.length ? decided.verdicts.ignoredCount : 0,
     },
+    packed: undefined,
+    derivedFields: [],
   };
 }
 

@@ -10,6 +10,7 @@ import type {
 import { Field } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
+import type { Values } from './column';
 import { compileQuery, facetValues } from './condition';
 import { DistinctCounter } from './distinct';
 import { scanSegment } from './scan';
@@ -43,7 +44,7 @@ export async function statistics(query: Query, searched: Searched): Promise<Stat
         const code = codes[row] ?? 0;
         if (code === 0 || seen[code] === 1) continue;
         seen[code] = 1;
-        auditIds.add(values[code - 1] ?? '');
+        auditIds.add(values.at(code - 1) ?? '');
       }
     }
   });
@@ -112,7 +113,7 @@ export async function facets(request: FacetsRequest, searched: Searched): Promis
 
 interface SegmentCounts {
   readonly byCode: Uint32Array;
-  readonly values: readonly string[];
+  readonly values: Values;
   readonly field: Field;
 }
 
@@ -120,7 +121,7 @@ function addCounts(counts: Map<string, number>, { byCode, values, field }: Segme
   for (let code = 1; code < byCode.length; code += 1) {
     const count = byCode[code] ?? 0;
     if (count === 0) continue;
-    for (const value of facetValues(field, values[code - 1] ?? '')) {
+    for (const value of facetValues(field, values.at(code - 1) ?? '')) {
       counts.set(value, (counts.get(value) ?? 0) + count);
     }
   }

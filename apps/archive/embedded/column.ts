@@ -10,21 +10,58 @@ export interface CodedColumn {
    * than the rows.
    */
   readonly codes: Codes;
-  readonly values: readonly string[];
+  readonly values: Values;
+}
+
+/** The values of a column. */
+export interface Values {
+  readonly length: number;
+  at(index: number): string | undefined;
+  /** The places of a value: none if it is not there; several if it came more than once and was not looked up. */
+  places(value: string): readonly number[];
+}
+
+/** Values in a list, each once. */
+export class ListedValues implements Values {
+  constructor(readonly list: readonly string[]) {}
+
+  get length(): number {
+    return this.list.length;
+  }
+
+  at(index: number): string | undefined {
+    return this.list[index];
+  }
+
+  places(value: string): readonly number[] {
+    const place = this.list.indexOf(value);
+    return place === -1 ? [] : [place];
+  }
+}
+
+/** A column that grows with a segment. */
+export interface RowColumn extends CodedColumn {
+  /** What its values take in memory, roughly. */
+  readonly valueBytes: number;
+  /** Adds the rows of a column of a batch; without one, rows that lack the field. */
+  addRows(column: Column | undefined, rowCount: number): void;
 }
 
 const FIRST_CAPACITY = 1024;
 
 /** A column to which rows are added. `codes` is replaced as it grows; an array once taken keeps its rows. */
-export class GrowingColumn implements CodedColumn {
+export class GrowingColumn implements RowColumn {
   codes: Codes = new Uint8Array(FIRST_CAPACITY);
-  readonly values: string[] = [];
-  /** Bytes of the values, roughly (UTF-16 of long texts is not counted twice). */
-  valueBytes = 0;
+  readonly #list: string[] = [];
+  readonly values = new ListedValues(this.#list);
+  #textBytes = 0;
   readonly #codeOf = new Map<string, number>();
   #rowCount = 0;
 
-  /** Adds the rows of a column of a batch; without one, rows that lack the field. */
+  get valueBytes(): number {
+    return this.#textBytes + 64 * this.#list.length;
+  }
+
   addRows(column: Column | undefined, rowCount: number): void {
     this.#reserve(this.#rowCount + rowCount);
     if (column !== undefined) {
@@ -48,10 +85,10 @@ export class GrowingColumn implements CodedColumn {
     if (value === '') return 0;
     const known = this.#codeOf.get(value);
     if (known !== undefined) return known;
-    this.values.push(value);
-    const code = this.values.length;
+    this.#list.push(value);
+    const code = this.#list.length;
     this.#codeOf.set(value, code);
-    this.valueBytes += value.length;
+    this.#textBytes += value.length;
     const max = 2 ** (8 * this.codes.BYTES_PER_ELEMENT) - 1;
     if (code > max)
       this.codes =
@@ -64,15 +101,19 @@ export class GrowingColumn implements CodedColumn {
   #reserve(rowCount: number): void {
     if (rowCount <= this.codes.length) return;
     const capacity = Math.max(rowCount, this.codes.length * 2);
-    const wider =
-      this.codes instanceof Uint8Array
-        ? new Uint8Array(capacity)
-        : this.codes instanceof Uint16Array
-          ? new Uint16Array(capacity)
-          : new Uint32Array(capacity);
-    wider.set(this.codes);
-    this.codes = wider;
+    this.codes = wider(this.codes, capacity);
   }
+}
+
+function wider(codes: Codes, capacity: number): Codes {
+  const copy =
+    codes instanceof Uint8Array
+      ? new Uint8Array(capacity)
+      : codes instanceof Uint16Array
+        ? new Uint16Array(capacity)
+        : new Uint32Array(capacity);
+  copy.set(codes);
+  return copy;
 }
 
 /** Numbers to which more are added. */

@@ -25,8 +25,8 @@ import { RecordReader } from './record-reader';
 import { retain, type RetentionLimits } from './retention';
 import type { SidecarStore } from './sealed-segment';
 import { search, type Searched } from './search';
-import { locate } from './segment-index';
 import { Segments } from './segments';
+import { eventByKey } from './stored-keys';
 import { removeStrays } from './strays';
 import { tail } from './tail';
 import { Writer, type SegmentLimits } from './writer';
@@ -133,15 +133,7 @@ export class EmbeddedEngine implements Engine {
 
   async get(key: Buffer): Promise<AuditEvent | undefined> {
     const { segments, reader } = this.#parts;
-    for (const segment of [...(await segments.snapshot())].reverse()) {
-      const row = (await segment.keys()).find(key);
-      // A key that was added after the snapshot lies beyond its rows, and is in its records all the same.
-      if (row === undefined) continue;
-      const { position, event } = locate(await segment.records(), row);
-      const record = await reader.read(position);
-      if (record !== undefined) return record.typed(event, true);
-    }
-    return undefined;
+    return eventByKey(await segments.snapshot(), reader, key);
   }
 
   async statistics(query: Query, signal: AbortSignal): ReturnType<Engine['statistics']> {

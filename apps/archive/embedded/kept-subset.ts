@@ -3,24 +3,22 @@ import { KEY_BYTES } from '@auditing/audit-event/event-key';
 import { KeptBatch } from '@auditing/proto/archive';
 import type { Column } from '@auditing/proto/event';
 
-import type { StoredRecord } from './record-reader';
-
 /**
- * The batch with some of its events only: `events` are places in it, ascending. Its id stays: it speaks for the events
+ * The batch with some of its events only: `events` are places in it, ascending, `slices` their bytes. Its id stays: it speaks for the events
  * left out too, which are stored already.
  */
 export async function keptSubset(
-  record: StoredRecord,
+  { batch, positions, verdicts }: KeptBatch,
   events: readonly number[],
+  slices: readonly Buffer[],
 ): Promise<KeptBatch> {
-  const { batch, positions, verdicts } = record.kept;
   const placeOf = new Map(events.map((event, place) => [event, place]));
   const pick = <T>(values: readonly T[]): T[] => values.filter((_, event) => placeOf.has(event));
   return KeptBatch.create({
     batch: batch && {
       ...batch,
       eventCount: events.length,
-      block: await compressBlock(events.map((event) => record.event(event))),
+      block: await compressBlock(slices),
       sliceBytes: pick(batch.sliceBytes),
       keys: Buffer.concat(
         events.map((event) => batch.keys.subarray(event * KEY_BYTES, (event + 1) * KEY_BYTES)),

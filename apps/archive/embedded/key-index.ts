@@ -1,6 +1,9 @@
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
 
+import type { SegmentKeys } from './sealed-keys';
+
 const FIRST_CAPACITY = 1024;
+const NO_ROWS: readonly number[] = [];
 
 /**
  * Which of the eight words of a key picks its slot. Random for each process: whoever makes events whose keys are alike
@@ -12,18 +15,12 @@ const SLOT_WORD = 4 * Math.floor(Math.random() * (KEY_BYTES / 4));
  * Finds the row of an event by its key: a hash table with open addressing beside the keys themselves, about 44 bytes a
  * row. Rows are only added.
  */
-export class KeyIndex {
+export class KeyIndex implements SegmentKeys {
+  readonly isExact = true;
   #keys = Buffer.alloc(FIRST_CAPACITY * KEY_BYTES);
   /** 1 + row; 0 is free. Never more than half full. */
   #slots = new Uint32Array(FIRST_CAPACITY * 2);
   #rowCount = 0;
-
-  /** Over keys that lie back to back. */
-  static of(keys: Buffer): KeyIndex {
-    const index = new KeyIndex();
-    index.add(keys);
-    return index;
-  }
 
   get bytes(): number {
     return this.#keys.length + this.#slots.byteLength;
@@ -40,15 +37,14 @@ export class KeyIndex {
     }
   }
 
-  /** The first row with the key that begins at `offset` of `keys`; undefined without one. */
-  find(keys: Buffer, offset = 0): number | undefined {
+  candidates(keys: Buffer, offset = 0): readonly number[] {
     const mask = this.#slots.length - 1;
     for (let slot = keys.readUInt32LE(offset + SLOT_WORD) & mask; ; slot = (slot + 1) & mask) {
       const entry = this.#slots[slot] ?? 0;
-      if (entry === 0) return undefined;
+      if (entry === 0) return NO_ROWS;
       const at = (entry - 1) * KEY_BYTES;
       if (keys.compare(this.#keys, at, at + KEY_BYTES, offset, offset + KEY_BYTES) === 0)
-        return entry - 1;
+        return [entry - 1];
     }
   }
 

@@ -1,17 +1,18 @@
 import { status } from '@grpc/grpc-js';
 import type { BatchMarks } from '@auditing/audit-event/batch-marks';
 import { BlockError } from '@auditing/audit-event/block';
-import { isRemembered } from '@auditing/audit-event/decoded-batch';
+import { decodedEvents, isRemembered } from '@auditing/audit-event/decoded-batch';
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
-import { KeptBatch } from '@auditing/proto/archive';
-import { Field, type EventBatch } from '@auditing/proto/event';
+import type { KeptBatch } from '@auditing/proto/archive';
+import { Field, Source, type EventBatch } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
 import { keptSubset } from './kept-subset';
-import type { KeyIndex } from './key-index';
-import { storedRecord } from './record-reader';
-import { ownTimeUs } from './segment-index';
+import { encodeRecord } from './log-record';
+import { storedRecord, type RecordReader } from './record-reader';
+import { ownTimeUs, type IndexedSegment } from './segment-index';
 import type { Segments } from './segments';
+import { storedEvent } from './stored-keys';
 
 /** A batch on its way into the log. */
 export interface Prepared {
@@ -25,6 +26,7 @@ export interface Prepared {
 export interface Known {
   readonly marks: BatchMarks;
   readonly segments: Segments;
+  readonly reader: RecordReader;
   /** Keys of the events that will be written together with this batch; new ones are added. */
   readonly pendingKeys: Set<string>;
 }
@@ -40,22 +42,26 @@ export async function prepare(kept: KeptBatch, known: Known): Promise<Prepared> 
   if (batch === undefined) return { record: undefined, archivedCount: 0, duplicateCount: 0 };
   // First: a batch that is refused must leave no pending keys, or another batch's events would pass for stored. The
   // gateway in this process has just made the block; to expand it again would tell nothing.
-  if (!isRemembered(batch)) await readable(kept);
+  const slices = await slicesOf(kept, batch);
   const fresh = await freshEvents(kept, batch, known);
   const archivedCount = fresh.length;
   const duplicateCount = batch.eventCount - archivedCount;
   if (archivedCount === 0) return { record: undefined, archivedCount, duplicateCount };
-  const stored = duplicateCount === 0 ? kept : await keptSubset(await readable(kept), fresh);
+  const picked = fresh.map((event) => slices[event] ?? Buffer.alloc(0));
+  const stored = duplicateCount === 0 ? kept : await keptSubset(kept, fresh, picked);
   return {
-    record: { kept: stored, data: KeptBatch.encode(stored).finish() },
+    record: { kept: stored, data: await encodeRecord(stored, picked) },
     archivedCount,
     duplicateCount,
   };
 }
 
-async function readable(kept: KeptBatch): ReturnType<typeof storedRecord> {
+async function slicesOf(kept: KeptBatch, batch: EventBatch): Promise<readonly Buffer[]> {
   try {
-    return await storedRecord(kept);
+    if (isRemembered(batch)) {
+      return (await decodedEvents(batch, Source.UNSPECIFIED)).map(({ bytes }) => bytes);
+    }
+    return (await storedRecord(kept)).events;
   } catch (error) {
     if (!(error instanceof BlockError)) throw error;
     throw new RpcError(status.INVALID_ARGUMENT, `kept.batch.block: ${error.message}`, {
@@ -67,7 +73,7 @@ async function readable(kept: KeptBatch): ReturnType<typeof storedRecord> {
 async function freshEvents(kept: KeptBatch, batch: EventBatch, known: Known): Promise<number[]> {
   const taken = batch.id === undefined ? [] : known.marks.taken(batch.id);
   const identified = eventsWithIdentity(kept, batch);
-  const stored = await indexesAt(identified, known.segments);
+  const stored = await lookUpAt(identified, known);
   const fresh: number[] = [];
   for (let event = 0; event < batch.eventCount; event += 1) {
     const position = kept.positions[event] ?? 0;
@@ -76,11 +82,7 @@ async function freshEvents(kept: KeptBatch, batch: EventBatch, known: Known): Pr
     if (timeUs !== undefined) {
       const offset = event * KEY_BYTES;
       const key = batch.keys.toString('latin1', offset, offset + KEY_BYTES);
-      if (
-        known.pendingKeys.has(key) ||
-        stored.some((index) => index.find(batch.keys, offset) !== undefined)
-      )
-        continue;
+      if (known.pendingKeys.has(key) || (await stored(batch.keys, offset))) continue;
       known.pendingKeys.add(key);
     }
     fresh.push(event);
@@ -101,20 +103,45 @@ function eventsWithIdentity(kept: KeptBatch, batch: EventBatch): ReadonlyMap<num
   return identified;
 }
 
-/** The keys of the segments that have events of the time of these. Mostly that is the current one alone. */
-async function indexesAt(
+/** Tells of a key whether it is stored in a segment that has events of the time of these: mostly the current one alone. */
+async function lookUpAt(
   identified: ReadonlyMap<number, number>,
-  segments: Segments,
-): Promise<readonly KeyIndex[]> {
+  { segments, reader }: Known,
+): Promise<(keys: Buffer, offset: number) => Promise<boolean> | boolean> {
   let earliestUs = Infinity;
   let latestUs = -Infinity;
   for (const timeUs of identified.values()) {
     earliestUs = Math.min(earliestUs, timeUs);
     latestUs = Math.max(latestUs, timeUs);
   }
-  const overlapping = (await segments.snapshot()).filter(
-    ({ summary }) =>
-      summary.rowCount > 0 && summary.minTimeUs <= latestUs && summary.maxTimeUs >= earliestUs,
+  const overlapping = (await segments.snapshot())
+    .filter(
+      ({ summary }) =>
+        summary.rowCount > 0 && summary.minTimeUs <= latestUs && summary.maxTimeUs >= earliestUs,
+    )
+    .reverse();
+  const all = await Promise.all(
+    overlapping.map(async (segment) => ({ segment, index: await segment.keys() })),
   );
-  return Promise.all(overlapping.reverse().map((segment) => segment.keys()));
+  return (keys, offset) => {
+    // Without a turn of the loop for each event: nearly none is a duplicate.
+    const possible = all.filter(({ index }) => index.candidates(keys, offset).length > 0);
+    if (possible.length === 0) return false;
+    if (possible.some(({ index }) => index.isExact)) return true;
+    const inSealed = possible.map(({ segment }) => segment);
+    return isStored(inSealed, reader, { keys, offset });
+  };
+}
+
+async function isStored(
+  segments: readonly IndexedSegment[],
+  reader: RecordReader,
+  key: { readonly keys: Buffer; readonly offset: number },
+): Promise<boolean> {
+  for (const segment of segments) {
+    // A record that cannot be read is no reason to drop an event: better twice than never.
+    const stored = await storedEvent(segment, reader, key).catch(() => undefined);
+    if (stored !== undefined) return true;
+  }
+  return false;
 }

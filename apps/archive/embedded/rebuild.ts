@@ -2,6 +2,8 @@ import { JournalCorruptError } from '@auditing/journal/journal-error';
 import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
 import { KeptBatch } from '@auditing/proto/archive';
 
+import { unpacked, withDerived } from './log-record';
+import { storedRecord } from './record-reader';
 import { SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { RebuiltIndex, SegmentPlace } from './sealed-segment';
@@ -25,7 +27,11 @@ export async function readSegment(
     try {
       for await (const record of journal.read(from)) {
         if (record.position >= place.end) return;
-        onRecord(record, KeptBatch.decode(record.data));
+        const kept = await wholeBatch(record.data).catch((error: unknown) => {
+          onDamage(error);
+          return undefined;
+        });
+        if (kept !== undefined) onRecord(record, kept);
       }
       return;
     } catch (error) {
@@ -34,6 +40,12 @@ export async function readSegment(
       from = error.next;
     }
   }
+}
+
+async function wholeBatch(data: Buffer): Promise<KeptBatch> {
+  const kept = await unpacked(KeptBatch.decode(data));
+  if (kept.derivedFields.length === 0) return kept;
+  return withDerived(kept, (await storedRecord(kept)).events);
 }
 
 /** Makes the index of a segment from its records. */

@@ -8,6 +8,7 @@ import { Field, Source, Strip, type AuditEvent, type Verdict } from '@auditing/p
 import { RpcError } from '@auditing/service/rpc-error';
 
 import { ByteCache } from './byte-cache';
+import { unpacked } from './log-record';
 
 /** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
 const CACHE_BYTES = 32 * 2 ** 20;
@@ -25,6 +26,11 @@ export class StoredRecord {
     this.#verdicts = new Map(
       (kept.verdicts?.verdicts ?? []).map((verdict) => [verdict.event, verdict]),
     );
+  }
+
+  /** The archived bytes of all events, in order, as views. */
+  get events(): readonly Buffer[] {
+    return this.#slices;
   }
 
   /** The archived bytes of an event, as a view. */
@@ -96,8 +102,8 @@ export class RecordReader {
 
   async #load(position: number): Promise<{ value: StoredRecord; bytes: number }> {
     const { data } = await this.journal.readAt(position);
-    const record = await storedRecord(KeptBatch.decode(data));
-    return { value: record, bytes: 2 * data.length + (record.kept.batch?.block?.rawBytes ?? 0) };
+    const record = await storedRecord(await unpacked(KeptBatch.decode(data)));
+    return { value: record, bytes: 4 * data.length + (record.kept.batch?.block?.rawBytes ?? 0) };
   }
 }
 

@@ -100,7 +100,7 @@ class CodeTest {
   #fits(code: number): boolean {
     const known = this.#known[code] ?? UNKNOWN;
     if (known !== UNKNOWN) return known === FITS;
-    const fits = this.condition.fits(this.column.values[code - 1] ?? '');
+    const fits = this.condition.fits(this.column.values.at(code - 1) ?? '');
     this.#known[code] = fits ? FITS : FAILS;
     return fits;
   }
@@ -125,7 +125,10 @@ function sinceByCode(
   { codes, values }: CodedColumn,
   since: ReadonlyMap<string, number>,
 ): (row: number) => number {
-  const times = Float64Array.from(values, (value) => since.get(value) ?? Infinity);
+  const times = new Float64Array(values.length).fill(Infinity);
+  for (const [value, sinceUs] of since) {
+    for (const place of values.places(value)) times[place] = sinceUs;
+  }
   // Code 0 stands for an event without a value, which is in no scope.
   return (row) => times[(codes[row] ?? 0) - 1] ?? Infinity;
 }

@@ -2,17 +2,18 @@ import { join } from 'node:path';
 
 import { status } from '@grpc/grpc-js';
 import type { Files } from '@auditing/journal/files';
-import type { Field } from '@auditing/proto/event';
+import { Field } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
 import type { ByteCache, Sized } from './byte-cache';
 import type { CodedColumn } from './column';
-import { KeyIndex } from './key-index';
+import { SealedKeys, type SegmentKeys } from './sealed-keys';
 import type { IndexedSegment, RecordTable, SegmentIndex, SegmentSummary } from './segment-index';
 import {
   columnName,
   decodeColumn,
   decodeHeader,
+  decodeIds,
   decodeNumbers,
   decodeRecords,
   decodeSection,
@@ -130,6 +131,7 @@ export class SealedSegment implements IndexedSegment {
 
   column(field: Field): Promise<CodedColumn> {
     return this.#section(columnName(field), (raw) => {
+      if (field === Field.AUDIT_ID) return { value: decodeIds(raw), bytes: raw.length };
       const value = decodeColumn(raw);
       return { value, bytes: 2 * raw.length + 48 * value.values.length };
     });
@@ -139,9 +141,9 @@ export class SealedSegment implements IndexedSegment {
     return this.#section('records', (raw) => ({ value: decodeRecords(raw), bytes: raw.length }));
   }
 
-  keys(): Promise<KeyIndex> {
+  keys(): Promise<SegmentKeys> {
     return this.#section('keys', (raw) => {
-      const value = KeyIndex.of(raw);
+      const value = new SealedKeys(raw);
       return { value, bytes: value.bytes };
     });
   }

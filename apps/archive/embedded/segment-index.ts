@@ -1,9 +1,17 @@
 import type { KeptBatch } from '@auditing/proto/archive';
-import { Field } from '@auditing/proto/event';
+import { Field, Priority } from '@auditing/proto/event';
 
 import { INDEXED_FIELDS } from '../indexed-fields';
-import { GrowingColumn, GrowingNumbers, type CodedColumn } from './column';
+import {
+  GrowingColumn,
+  GrowingNumbers,
+  ListedValues,
+  type CodedColumn,
+  type RowColumn,
+} from './column';
+import { IdColumn, type Ids } from './id-column';
 import { KeyIndex } from './key-index';
+import type { SegmentKeys } from './sealed-keys';
 
 /** What is known of a segment without reading its columns. */
 export interface SegmentSummary {
@@ -32,7 +40,7 @@ export interface IndexedSegment {
   times(): Promise<Float64Array>;
   column(field: Field): Promise<CodedColumn>;
   records(): Promise<RecordTable>;
-  keys(): Promise<KeyIndex>;
+  keys(): Promise<SegmentKeys>;
 }
 
 /**
@@ -50,7 +58,13 @@ export function ownTimeUs({ batch }: KeptBatch, event: number): number {
 
 /** The index of a segment that is being written, or rebuilt from its records. */
 export class SegmentIndex {
-  readonly #columns = new Map(INDEXED_FIELDS.map((field) => [field, new GrowingColumn()]));
+  readonly #ids = new IdColumn();
+  readonly #rules = new GrowingColumn();
+  readonly #priorities = new GrowingColumn();
+  readonly #workspaces = new GrowingColumn();
+  readonly #columns: ReadonlyMap<Field, RowColumn> = new Map(
+    INDEXED_FIELDS.map((field) => [field, this.#columnOf(field)]),
+  );
   readonly #times = new GrowingNumbers();
   readonly #stageTimes = new GrowingNumbers();
   readonly #positions = new GrowingNumbers();
@@ -72,8 +86,8 @@ export class SegmentIndex {
   /** What it takes in memory, roughly: columns widen in steps, and values are counted with their map entry. */
   get bytes(): number {
     let bytes = this.rowCount * 3 * 8 + this.#keys.bytes;
-    for (const { codes, values, valueBytes } of this.#columns.values()) {
-      bytes += codes.byteLength + valueBytes + 64 * values.length;
+    for (const { codes, valueBytes } of this.#columns.values()) {
+      bytes += codes.byteLength + valueBytes;
     }
     return bytes;
   }
@@ -94,7 +108,7 @@ export class SegmentIndex {
     this.#firstRows.push(this.rowCount);
     const columns = new Map(batch.columns.map((column) => [column.field, column]));
     for (const [field, column] of this.#columns) {
-      if (field === Field.RULE || field === Field.WORKSPACE) continue;
+      if (OF_VERDICTS.has(field)) continue;
       column.addRows(columns.get(field), batch.eventCount);
     }
     this.#addVerdicts(kept, columns.get(Field.WORKSPACE));
@@ -111,7 +125,12 @@ export class SegmentIndex {
   }
 
   column(field: Field): CodedColumn {
-    return this.#columns.get(field) ?? { codes: new Uint8Array(this.rowCount), values: [] };
+    return this.#columns.get(field) ?? { codes: new Uint8Array(this.rowCount), values: NO_VALUES };
+  }
+
+  /** The ids of its events, which the sidecar holds in binary. */
+  get ids(): { readonly codes: Uint32Array; readonly values: Ids } {
+    return this.#ids;
   }
 
   summary(): SegmentSummary {
@@ -143,24 +162,61 @@ export class SegmentIndex {
     };
   }
 
-  /** What the verdicts say: the rules, and the workspace where the event has none. */
+  #columnOf(field: Field): RowColumn {
+    switch (field) {
+      case Field.AUDIT_ID:
+        return this.#ids;
+      case Field.RULE:
+        return this.#rules;
+      case Field.PRIORITY:
+        return this.#priorities;
+      case Field.WORKSPACE:
+        return this.#workspaces;
+      default:
+        return new GrowingColumn();
+    }
+  }
+
+  /** What the verdicts say: the rules, their priority, and the workspace where the event has none. */
   #addVerdicts(kept: KeptBatch, sent: { values: string[]; rows: number[] } | undefined): void {
     const rules = kept.verdicts?.rules ?? [];
     const verdicts = new Map(
       (kept.verdicts?.verdicts ?? []).map((verdict) => [verdict.event, verdict]),
     );
-    const ruleColumn = this.#columns.get(Field.RULE);
-    const workspaceColumn = this.#columns.get(Field.WORKSPACE);
+    // Most events of a batch are kept by the same rules: their names are put together once.
+    const texts = new Map<string, string>();
     for (let event = 0; event < (kept.batch?.eventCount ?? 0); event += 1) {
       const verdict = verdicts.get(event);
-      const names = (verdict?.findings ?? []).map(({ rule }) => rules[rule]?.name ?? '');
-      ruleColumn?.addRow(names.length > 0 ? JSON.stringify(names) : undefined);
+      const findings = verdict?.findings ?? [];
+      const which =
+        findings.length === 1 ? String(findings[0]?.rule) : findings.map(({ rule }) => rule).join();
+      let names = texts.get(which);
+      if (names === undefined) {
+        names = JSON.stringify(findings.map(({ rule }) => rules[rule]?.name ?? ''));
+        texts.set(which, names);
+      }
+      this.#rules.addRow(findings.length > 0 ? names : undefined);
+      this.#priorities.addRow(priorityName(findings.map(({ rule }) => rules[rule]?.priority)));
       const code = sent?.rows[event] ?? 0;
-      workspaceColumn?.addRow(
+      this.#workspaces.addRow(
         verdict?.workspace || (code === 0 ? undefined : sent?.values[code - 1]),
       );
     }
   }
+}
+
+const NO_VALUES = new ListedValues([]);
+
+/** Fields that come from the verdicts, or are filled by them. */
+const OF_VERDICTS: ReadonlySet<Field> = new Set([Field.RULE, Field.PRIORITY, Field.WORKSPACE]);
+
+/** The highest of the priorities, by its name; undefined if there is none. */
+function priorityName(priorities: readonly (Priority | undefined)[]): string | undefined {
+  let highest = Priority.UNSPECIFIED;
+  for (const priority of priorities) {
+    if (priority !== undefined && priority > highest) highest = priority;
+  }
+  return highest === Priority.UNSPECIFIED ? undefined : Priority[highest];
 }
 
 /** A record of the log, and the rows of its events. */

@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib';
 
 import { compressBlock, decompressBlock } from '@auditing/audit-event/block';
-import type { Codec, Field } from '@auditing/proto/event';
+import { Field, type Codec } from '@auditing/proto/event';
 
 import { INDEXED_FIELDS } from '../indexed-fields';
-import type { CodedColumn, Codes } from './column';
+import { ListedValues, type CodedColumn, type Codes } from './column';
+import { Ids } from './id-column';
+import { prefixesOf } from './sealed-keys';
 import type { RecordTable, SegmentIndex, SegmentSummary } from './segment-index';
 
 /**
@@ -17,7 +19,7 @@ import type { RecordTable, SegmentIndex, SegmentSummary } from './segment-index'
  *     sections  one after the other, each compressed and checksummed by itself, so that a query reads its columns alone
  */
 const MAGIC = Buffer.from('AUDIDX\r\n');
-const VERSION = 1;
+const VERSION = 2;
 const PREAMBLE_BYTES = MAGIC.length + 8;
 
 /** Read at once when a sidecar is opened: a header takes about 6 KB. */
@@ -101,10 +103,15 @@ function* rawSections(index: SegmentIndex): Iterable<readonly [string, Buffer]> 
   yield ['times', bytesOf(index.times())];
   yield ['stage-times', bytesOf(index.stageTimes)];
   yield ['records', Buffer.concat([bytesOf(records.positions), bytesOf(records.firstRows)])];
-  yield ['keys', index.keys.keys()];
+  yield ['keys', prefixesOf(index.keys.keys())];
   for (const field of INDEXED_FIELDS) {
-    const { codes, values } = index.column(field);
-    yield [columnName(field), encodeColumn({ codes: codes.subarray(0, index.rowCount), values })];
+    const codes = index.column(field).codes.subarray(0, index.rowCount);
+    yield field === Field.AUDIT_ID
+      ? [
+          columnName(field),
+          encodeIds(index.ids.codes.subarray(0, index.rowCount), index.ids.values),
+        ]
+      : [columnName(field), encodeColumn({ codes, values: index.column(field).values })];
   }
 }
 
@@ -148,7 +155,8 @@ function encodeColumn({ codes, values }: CodedColumn): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt32LE(codes.BYTES_PER_ELEMENT, 0);
   head.writeUInt32LE(codes.byteLength, 4);
-  return Buffer.concat([head, bytesOf(codes), Buffer.from(JSON.stringify(values))]);
+  const list = Array.from({ length: values.length }, (_, index) => values.at(index));
+  return Buffer.concat([head, bytesOf(codes), Buffer.from(JSON.stringify(list))]);
 }
 
 /** A column out of its section. */
@@ -158,8 +166,31 @@ export function decodeColumn(raw: Buffer): CodedColumn {
   const codes = raw.subarray(8, end);
   return {
     codes: typedCodes(codes, width),
-    values: JSON.parse(raw.subarray(end).toString()) as string[],
+    values: new ListedValues(JSON.parse(raw.subarray(end).toString()) as string[]),
   };
+}
+
+/** Bytes of codes, bytes of ids, then both, then the others as JSON. A code is written as its distance to the one before. */
+function encodeIds(codes: Uint32Array, ids: Ids): Buffer {
+  const head = Buffer.alloc(8);
+  head.writeUInt32LE(codes.byteLength, 0);
+  head.writeUInt32LE(ids.binary.length, 4);
+  const steps = codes.map((code, row) => code - (codes[row - 1] ?? 0));
+  const others = Buffer.from(JSON.stringify([...ids.others]));
+  return Buffer.concat([head, bytesOf(steps), ids.binary, others]);
+}
+
+/** The column of ids out of its section. */
+export function decodeIds(raw: Buffer): CodedColumn {
+  const codesEnd = 8 + raw.readUInt32LE(0);
+  const idsEnd = codesEnd + raw.readUInt32LE(4);
+  const codes = new Uint32Array(aligned(raw.subarray(8, codesEnd)));
+  for (let row = 1; row < codes.length; row += 1) {
+    // Steps are modulo 2^32, as the array is.
+    codes[row] = (codes[row] ?? 0) + (codes[row - 1] ?? 0);
+  }
+  const others = JSON.parse(raw.subarray(idsEnd).toString()) as [number, string][];
+  return { codes, values: new Ids(raw.subarray(codesEnd, idsEnd), others) };
 }
 
 function typedCodes(bytes: Buffer, width: number): Codes {

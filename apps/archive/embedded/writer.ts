@@ -12,6 +12,7 @@ import { RpcError } from '@auditing/service/rpc-error';
 
 import type { Appended } from '../engine';
 import { prepare, type Prepared } from './prepare';
+import type { RecordReader } from './record-reader';
 import type { SegmentChain, SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { Segments } from './segments';
@@ -40,6 +41,7 @@ export interface WriterParts {
   readonly chain: SegmentChain;
   readonly marks: BatchMarks;
   readonly segments: Segments;
+  readonly reader: RecordReader;
   readonly limits: SegmentLimits;
   /** The segment that was written to when the archive was closed; undefined if there is none yet. */
   readonly current: CurrentSegment | undefined;
@@ -142,14 +144,14 @@ export class Writer {
   }
 
   async #prepareAll(group: readonly Waiting[]): Promise<Ready[]> {
-    const { marks, segments } = this.#parts;
+    const { marks, segments, reader } = this.#parts;
     const pendingKeys = new Set<string>();
     const ready: Ready[] = [];
     for (const waiting of group) {
       try {
         ready.push({
           ...waiting,
-          prepared: await prepare(waiting.kept, { marks, segments, pendingKeys }),
+          prepared: await prepare(waiting.kept, { marks, segments, reader, pendingKeys }),
         });
       } catch (error) {
         waiting.reject(asUnavailable(error));

@@ -23,7 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp";
-import { AuditEvent, EventBatch, Field, fieldFromJSON, fieldToJSON, Verdicts } from "./event";
+import { AuditEvent, Block, EventBatch, Field, fieldFromJSON, fieldToJSON, Verdicts } from "./event";
 import { CallError } from "./rule";
 
 /** How the values of a condition are compared with a field. */
@@ -293,7 +293,21 @@ export interface KeptBatch {
   /** Place of each kept event in the received part, ascending. */
   positions: number[];
   /** Why each is kept; `event` is the index in this message's batch. */
-  verdicts: Verdicts | undefined;
+  verdicts:
+    | Verdicts
+    | undefined;
+  /**
+   * In the log only: a KeptBatch with all that this one lacks (times, columns, positions, verdicts), compressed. A third of
+   * the size, and a search for text need not read it.
+   */
+  packed:
+    | Block
+    | undefined;
+  /**
+   * In the log only: fields whose column was left out because the events' own bytes give it again, as was checked when the
+   * record was written. Only FIELD_AUDIT_ID: ids are random, so that a second copy costs as much as the first.
+   */
+  derivedFields: Field[];
 }
 
 /** A batch to store. */
@@ -714,7 +728,7 @@ export interface StatsResponse {
 }
 
 function createBaseKeptBatch(): KeptBatch {
-  return { batch: undefined, positions: [], verdicts: undefined };
+  return { batch: undefined, positions: [], verdicts: undefined, packed: undefined, derivedFields: [] };
 }
 
 export const KeptBatch: MessageFns<KeptBatch> = {
@@ -731,6 +745,16 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     }
     if (message.verdicts !== undefined) {
       Verdicts.encode(message.verdicts, writer.uint32(26).fork()).join();
+    }
+    if (message.packed !== undefined) {
+      Block.encode(message.packed, writer.uint32(34).fork()).join();
+    }
+    if (message.derivedFields.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.derivedFields) {
+        writer.int32(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -782,6 +806,32 @@ export const KeptBatch: MessageFns<KeptBatch> = {
             message.verdicts = Verdicts.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.packed = Block.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.derivedFields.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.derivedFields.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -801,6 +851,12 @@ export const KeptBatch: MessageFns<KeptBatch> = {
         ? object.positions.map((e: any) => globalThis.Number(e))
         : [],
       verdicts: isSet(object.verdicts) ? Verdicts.fromJSON(object.verdicts) : undefined,
+      packed: isSet(object.packed) ? Block.fromJSON(object.packed) : undefined,
+      derivedFields: globalThis.Array.isArray(object?.derivedFields)
+        ? object.derivedFields.map((e: any) => fieldFromJSON(e))
+        : globalThis.Array.isArray(object?.derived_fields)
+        ? object.derived_fields.map((e: any) => fieldFromJSON(e))
+        : [],
     };
   },
 
@@ -814,6 +870,12 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     }
     if (message.verdicts !== undefined) {
       obj.verdicts = Verdicts.toJSON(message.verdicts);
+    }
+    if (message.packed !== undefined) {
+      obj.packed = Block.toJSON(message.packed);
+    }
+    if (message.derivedFields?.length) {
+      obj.derivedFields = message.derivedFields.map((e) => fieldToJSON(e));
     }
     return obj;
   },
@@ -830,6 +892,10 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     message.verdicts = (object.verdicts !== undefined && object.verdicts !== null)
       ? Verdicts.fromPartial(object.verdicts)
       : undefined;
+    message.packed = (object.packed !== undefined && object.packed !== null)
+      ? Block.fromPartial(object.packed)
+      : undefined;
+    message.derivedFields = object.derivedFields?.map((e) => e) || [];
     return message;
   },
 };

@@ -1,0 +1,140 @@
+import type { Column } from '@auditing/proto/event';
+
+import type { RowColumn, Values } from './column';
+
+/** A UUID in binary. */
+const ID_BYTES = 16;
+const UUID_LENGTH = 36;
+const DASHES: ReadonlySet<number> = new Set([8, 13, 18, 23]);
+const FIRST_CAPACITY = 1024;
+const DASH = 0x2d;
+
+/**
+ * Ids of events: nearly every row has another one, nearly all are UUIDs. They lie here in binary, back to back, and are not
+ * looked up when one is added: a table of them would take ten times as much. Other texts are kept as they are.
+ */
+export class Ids implements Values {
+  #binary: Buffer;
+  #length: number;
+  readonly #others: Map<number, string>;
+
+  constructor(binary: Buffer = Buffer.alloc(0), others: Iterable<readonly [number, string]> = []) {
+    this.#binary = binary;
+    this.#length = binary.length / ID_BYTES;
+    this.#others = new Map(others);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The ids in binary; zeros where a text is none. A view. */
+  get binary(): Buffer {
+    return this.#binary.subarray(0, this.#length * ID_BYTES);
+  }
+
+  /** Texts that are no UUIDs, by their place. */
+  get others(): ReadonlyMap<number, string> {
+    return this.#others;
+  }
+
+  get bytes(): number {
+    return this.#binary.length + 128 * this.#others.size;
+  }
+
+  add(value: string): void {
+    const at = this.#length * ID_BYTES;
+    if (at === this.#binary.length) {
+      const wider = Buffer.alloc(Math.max(FIRST_CAPACITY * ID_BYTES, at * 2));
+      this.binary.copy(wider);
+      this.#binary = wider;
+    }
+    if (!writeUuid(value, this.#binary, at)) this.#others.set(this.#length, value);
+    this.#length += 1;
+  }
+
+  at(index: number): string | undefined {
+    if (index < 0 || index >= this.#length) return undefined;
+    const other = this.#others.get(index);
+    if (other !== undefined) return other;
+    const hex = this.#binary.toString('hex', index * ID_BYTES, (index + 1) * ID_BYTES);
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  }
+
+  places(value: string): readonly number[] {
+    const wanted = Buffer.alloc(ID_BYTES);
+    if (!writeUuid(value, wanted, 0)) {
+      return [...this.#others].filter(([, other]) => other === value).map(([place]) => place);
+    }
+    const places: number[] = [];
+    const binary = this.binary;
+    for (let at = binary.indexOf(wanted); at !== -1; at = binary.indexOf(wanted, at + 1)) {
+      const place = at / ID_BYTES;
+      if (Number.isInteger(place) && !this.#others.has(place)) places.push(place);
+    }
+    return places;
+  }
+}
+
+/** The column of ids of a segment that is being written. */
+export class IdColumn implements RowColumn {
+  codes = new Uint32Array(FIRST_CAPACITY);
+  readonly values = new Ids();
+  #rowCount = 0;
+
+  get valueBytes(): number {
+    return this.values.bytes;
+  }
+
+  addRows(column: Column | undefined, rowCount: number): void {
+    const end = this.#rowCount + rowCount;
+    if (end > this.codes.length) {
+      const wider = new Uint32Array(Math.max(end, this.codes.length * 2));
+      wider.set(this.codes);
+      this.codes = wider;
+    }
+    const codes = column?.values.map((value) => this.#add(value)) ?? [];
+    for (let row = 0; row < rowCount; row += 1) {
+      const code = column?.rows[row] ?? 0;
+      this.codes[this.#rowCount + row] = code === 0 ? 0 : (codes[code - 1] ?? 0);
+    }
+    this.#rowCount = end;
+  }
+
+  #add(value: string): number {
+    if (value === '') return 0;
+    this.values.add(value);
+    return this.values.length;
+  }
+}
+
+/** Writes a UUID in lower case in binary; false if the text is none. */
+function writeUuid(text: string, target: Buffer, at: number): boolean {
+  if (text.length !== UUID_LENGTH) return false;
+  let byte = 0;
+  let place = at;
+  let digits = 0;
+  for (let index = 0; index < UUID_LENGTH; index += 1) {
+    const character = text.charCodeAt(index);
+    if (DASHES.has(index)) {
+      if (character === DASH) continue;
+      return cleared(target, at);
+    }
+    const digit = hexDigit(character);
+    if (digit === -1) return cleared(target, at);
+    byte = (byte << 4) | digit;
+    digits += 1;
+    if (digits % 2 === 0) target[place++] = byte & 0xff;
+  }
+  return true;
+}
+
+function cleared(target: Buffer, at: number): false {
+  target.fill(0, at, at + ID_BYTES);
+  return false;
+}
+
+function hexDigit(character: number): number {
+  if (character >= 0x30 && character <= 0x39) return character - 0x30;
+  return character >= 0x61 && character <= 0x66 ? character - 0x57 : -1;
+}
