@@ -37,6 +37,13 @@ export const SETTINGS = {
     description:
       'Memory for the indexes of ended segments; what is used least is read again when it is needed.',
   },
+  checkpointKey: {
+    variable: 'AUDITING_ARCHIVE_CHECKPOINT_KEY',
+    parser: optional(path),
+    fallback: '',
+    description:
+      'Private key (Ed25519, PEM) that signs the checkpoints in the log; empty: they are not signed.',
+  },
   queryTimeoutMs: {
     variable: 'AUDITING_QUERY_TIMEOUT',
     parser: duration,

@@ -1,4 +1,5 @@
-import { rm, statfs } from 'node:fs/promises';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFile, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { admission } from '@auditing/access/admission';
@@ -76,8 +77,25 @@ async function openEngine({ config, log }: Context<ArchiveConfig>, files: Files)
     },
     indexCacheBytes: config.indexBytes,
     queryTimeoutMs: config.queryTimeoutMs,
+    checkpointKey: await readCheckpointKey(config.checkpointKey),
     now: Date.now,
   });
+}
+
+async function readCheckpointKey(path: string | undefined): Promise<KeyObject | undefined> {
+  if (path === undefined) return undefined;
+  try {
+    const key = createPrivateKey(await readFile(path));
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch (cause) {
+    throw new Error(
+      `AUDITING_ARCHIVE_CHECKPOINT_KEY: ${path} cannot be read as a private key: ${String(cause)}`,
+      { cause },
+    );
+  }
+  throw new Error(
+    `AUDITING_ARCHIVE_CHECKPOINT_KEY: expected an Ed25519 key in ${path}; make one with: openssl genpkey -algorithm ed25519`,
+  );
 }
 
 async function halfOfDisk(directory: string): Promise<number> {

@@ -57,18 +57,34 @@ export function decodeSegmentHeader(bytes: Buffer, path: string): SegmentHeader 
   if (bytes.length < FIXED_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC))
     return undefined;
   const version = bytes.readUInt32LE(8);
+  if (version !== VERSION && isOfThisVersion(bytes)) return undefined;
   if (version !== VERSION)
     throw new Error(
       `journal: ${path} has format version ${version}, this program reads version ${VERSION}: ` +
         'start the program that wrote it, or move the file away',
     );
+  const head = checkedHead(bytes);
+  return (
+    head && {
+      start: bytes.readDoubleLE(16),
+      salt: Buffer.from(bytes.subarray(24, 32)),
+      head: Buffer.from(head),
+    }
+  );
+}
+
+/** True if it is a header of this version but for the version: decay, not a newer program. */
+function isOfThisVersion(bytes: Buffer): boolean {
+  const mended = Buffer.from(bytes);
+  mended.writeUInt32LE(VERSION, 8);
+  return checkedHead(mended) !== undefined;
+}
+
+/** The head, as a view; undefined if the checksum does not fit. */
+function checkedHead(bytes: Buffer): Buffer | undefined {
   const end = FIXED_BYTES + bytes.readUInt32LE(12);
   if (bytes.length < end) return undefined;
   const head = bytes.subarray(FIXED_BYTES, end);
-  if (bytes.readUInt32LE(32) !== crc32(head, crc32(bytes.subarray(0, 32)))) return undefined;
-  return {
-    start: bytes.readDoubleLE(16),
-    salt: Buffer.from(bytes.subarray(24, 32)),
-    head: Buffer.from(head),
-  };
+  const crc = crc32(head, crc32(bytes.subarray(0, 32)));
+  return bytes.readUInt32LE(32) === crc ? head : undefined;
 }

@@ -1,6 +1,6 @@
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 
-import { status } from '@grpc/grpc-js';
 import type { Files } from '@auditing/journal/files';
 import type {
   FacetsRequest,
@@ -8,28 +8,36 @@ import type {
   KeptBatch,
   Query,
   SearchRequest,
+  StatsResponse,
   TailRequest,
+  VerifyRequest,
 } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
-import { RpcError } from '@auditing/service/rpc-error';
 import type { Logger } from 'pino';
 
 import type { Engine, EngineGauges } from '../engine';
 import { facets, histogram, statistics } from './aggregate';
 import { Bell } from './bell';
 import { ByteCache } from './byte-cache';
+import { writeCheckpoint, type Checkpoint } from './checkpoint';
+import { eventStats } from './event-stats';
 import { Pace } from './pace';
 import { rebuildIndex } from './rebuild';
 import { recoverLog, type RecoveredLog } from './recover-log';
 import { RecordReader } from './record-reader';
-import { retain, type RetentionLimits } from './retention';
+import { writeResumeToken } from './resume-token';
+import { readRetentionRecord, retain, type RetentionLimits } from './retention';
 import type { SidecarStore } from './sealed-segment';
 import { search, type Searched } from './search';
 import { Segments } from './segments';
 import { eventByKey } from './stored-keys';
 import { removeStrays } from './strays';
 import { tail } from './tail';
+import { segmentsUpTo, verifyLog } from './verify';
 import { Writer, type SegmentLimits } from './writer';
+
+/** How often the head of the chain is published in the log, beside the ends of segments. */
+const CHECKPOINT_EVERY_MS = 10 * 60_000;
 
 /** How the embedded engine is opened. */
 export interface EmbeddedOptions {
@@ -45,6 +53,8 @@ export interface EmbeddedOptions {
   /** Memory for columns of sealed segments. */
   readonly indexCacheBytes: number;
   readonly queryTimeoutMs: number;
+  /** Signs checkpoints (Ed25519); they are not signed without it. */
+  readonly checkpointKey?: KeyObject | undefined;
   /** Milliseconds since 1970: the clock by which events grow old. */
   readonly now: () => number;
 }
@@ -108,6 +118,7 @@ export class EmbeddedEngine implements Engine {
   readonly #parts: EngineParts;
   readonly #writer: Writer;
   readonly #stored = new Bell();
+  #published = { position: -1, atMs: -Infinity };
   #removedSegmentCount = 0;
   #sealedIndexBytes = 0;
 
@@ -119,7 +130,7 @@ export class EmbeddedEngine implements Engine {
       limits: options.segment,
       onStored: () => this.#stored.ring(),
       // The hash is published here: whoever keeps this line elsewhere can prove later what was there now.
-      onSealed: (segment) => options.log.info(segment, 'segment sealed'),
+      onSealed: (checkpoint) => this.#publish(checkpoint, 'segment sealed'),
     });
   }
 
@@ -162,15 +173,42 @@ export class EmbeddedEngine implements Engine {
     const removed = await retain({ journal, segments, directory }, retention, now());
     for (const { place } of removed) log.info(place, 'segment removed by retention');
     this.#removedSegmentCount += removed.length;
+    this.#publishHead();
     this.#sealedIndexBytes = (await segments.sealed()).reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  verify(): never {
-    throw new RpcError(status.UNIMPLEMENTED, 'not in this release yet');
+  async *verify(request: VerifyRequest, signal: AbortSignal): ReturnType<Engine['verify']> {
+    const { directory, files } = this.#options;
+    const { journal } = this.#parts;
+    const removed = await readRetentionRecord(files, directory);
+    const head = this.#writer.head();
+    yield* verifyLog(request, {
+      journal,
+      files,
+      removed,
+      segments: segmentsUpTo(head, journal.segments()),
+      headCheckpoint: this.#headCheckpoint(),
+      pace: new Pace(Infinity, signal),
+    });
   }
 
-  stats(): Promise<never> {
-    return Promise.reject(new RpcError(status.UNIMPLEMENTED, 'not in this release yet'));
+  async stats(): Promise<StatsResponse> {
+    const { journal, segments } = this.#parts;
+    const { retention } = this.#options;
+    const { memoryBytes, indexBytes, segmentCount, damagedRecordCount } = this.gauges();
+    return {
+      engine: 'embedded',
+      ...eventStats((await segments.snapshot()).map(({ summary }) => summary)),
+      logBytes: BigInt(journal.bytes),
+      indexBytes: BigInt(indexBytes),
+      memoryBytes: BigInt(memoryBytes),
+      segmentCount,
+      damagedRecordCount: BigInt(damagedRecordCount),
+      headCheckpoint: this.#headCheckpoint(),
+      resumeToken: writeResumeToken({ position: journal.end, eventCount: 0 }),
+      retentionSeconds: BigInt(Math.round(retention.ageMs / 1000)),
+      retentionBytes: BigInt(Math.round(retention.bytes)),
+    };
   }
 
   gauges(): EngineGauges {
@@ -189,6 +227,26 @@ export class EmbeddedEngine implements Engine {
     await this.#writer.idle();
     await this.#parts.segments.settled();
     await this.#parts.journal.close();
+  }
+
+  #headCheckpoint(): string {
+    const head = this.#writer.head();
+    return head === undefined ? '' : writeCheckpoint(head, this.#options.checkpointKey);
+  }
+
+  /** Once in a while, if something was stored since: an archive in which little happens has proof of it too. */
+  #publishHead(): void {
+    const head = this.#writer.head();
+    const nowMs = this.#options.now();
+    const isDue = Math.abs(nowMs - this.#published.atMs) >= CHECKPOINT_EVERY_MS;
+    if (head !== undefined && isDue && head.position !== this.#published.position)
+      this.#publish(head, 'checkpoint');
+  }
+
+  #publish(checkpoint: Checkpoint, message: string): void {
+    const { log, checkpointKey, now } = this.#options;
+    this.#published = { position: checkpoint.position, atMs: now() };
+    log.info({ checkpoint: writeCheckpoint(checkpoint, checkpointKey) }, message);
   }
 
   async #searched(signal: AbortSignal): Promise<Searched> {

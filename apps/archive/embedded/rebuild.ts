@@ -9,40 +9,45 @@ import { SegmentIndex } from './segment-index';
 import type { RebuiltIndex, SegmentPlace } from './sealed-segment';
 
 /** What reading a segment found. */
-interface SegmentRecords {
+interface SegmentRecords<Found> {
   /** Called with each whole record, in order. */
-  readonly onRecord: (record: JournalRecord, kept: KeptBatch) => void;
+  readonly onRecord: (record: JournalRecord, found: Found) => void;
   /** Called where records cannot be read; reading goes on behind the damage. */
-  readonly onDamage: (error: unknown) => void;
+  readonly onDamage: (error: unknown, position: number) => void;
 }
 
 /** Reads all records of a segment, passing over damaged ones. */
-export async function readSegment(
+export async function readSegment<Found>(
   journal: Pick<Journal, 'read'>,
   place: SegmentPlace,
-  { onRecord, onDamage }: SegmentRecords,
+  {
+    decode,
+    onRecord,
+    onDamage,
+  }: SegmentRecords<Found> & { readonly decode: (record: JournalRecord) => Promise<Found> },
 ): Promise<void> {
   let from = place.start;
   while (from < place.end) {
     try {
       for await (const record of journal.read(from)) {
         if (record.position >= place.end) return;
-        const kept = await wholeBatch(record.data).catch((error: unknown) => {
-          onDamage(error);
+        const found = await decode(record).catch((error: unknown) => {
+          onDamage(error, record.position);
           return undefined;
         });
-        if (kept !== undefined) onRecord(record, kept);
+        if (found !== undefined) onRecord(record, found);
       }
       return;
     } catch (error) {
       if (!(error instanceof JournalCorruptError)) throw error;
-      onDamage(error);
+      onDamage(error, error.position);
       from = error.next;
     }
   }
 }
 
-async function wholeBatch(data: Buffer): Promise<KeptBatch> {
+/** The batch of a record, with all of its columns. */
+export async function wholeBatch({ data }: JournalRecord): Promise<KeptBatch> {
   const kept = await unpacked(KeptBatch.decode(data));
   if (kept.derivedFields.length === 0) return kept;
   return withDerived(kept, (await storedRecord(kept)).events);
@@ -58,6 +63,7 @@ export async function rebuildIndex(
   const hash = new SegmentHash(headOf(journal.segments(), place));
   let damagedCount = 0;
   await readSegment(journal, place, {
+    decode: wholeBatch,
     onRecord({ position, data }, kept) {
       hash.add(data);
       index.add(position, kept);

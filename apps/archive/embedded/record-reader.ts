@@ -63,7 +63,7 @@ export class RecordReader {
   readonly #cache = new ByteCache<StoredRecord>(CACHE_BYTES);
 
   constructor(
-    readonly journal: Pick<Journal, 'readAt' | 'start'>,
+    readonly journal: Pick<Journal, 'readAt' | 'start' | 'end'>,
     /** Told of each damaged record that `readWhole` passed over. */
     readonly onDamage: (error: RpcError) => void,
   ) {}

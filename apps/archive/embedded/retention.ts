@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
 
 import { sidecarName, type SealedSegment } from './sealed-segment';
@@ -26,6 +27,21 @@ export interface RetentionRecord {
   readonly removedHash: string;
   /** RFC 3339. */
   readonly removedAt: string;
+}
+
+/** What was removed last; undefined if nothing was removed yet. */
+export async function readRetentionRecord(
+  files: Files,
+  directory: string,
+): Promise<RetentionRecord | undefined> {
+  if (!(await files.list(directory)).includes(RECORD_NAME)) return undefined;
+  const file = await files.open(join(directory, RECORD_NAME), 'read');
+  try {
+    const text = (await file.read(0, await file.size())).toString();
+    return JSON.parse(text) as RetentionRecord;
+  } finally {
+    await file.close();
+  }
 }
 
 /** What retention works on. */

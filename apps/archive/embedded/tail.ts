@@ -5,6 +5,7 @@ import { cancelled } from '@auditing/service/wait';
 import { compileQuery } from './condition';
 import { Pace } from './pace';
 import type { RecordReader } from './record-reader';
+import { readResumeToken, seenRows, writeResumeToken } from './resume-token';
 import { scanSegment, type Scan } from './scan';
 import { locate, type IndexedSegment } from './segment-index';
 import type { Segments } from './segments';
@@ -31,7 +32,13 @@ export async function* tail(
     Query.fromPartial({ ...request.query, start: undefined, end: undefined }),
   );
   const pace = new Pace(Infinity, signal);
-  let seen = { segmentStart: segments.current.start, rowCount: segments.current.rowCount };
+  let seen =
+    request.resumeToken === ''
+      ? { segmentStart: segments.current.start, rowCount: segments.current.rowCount }
+      : await seenRows(
+          await segments.snapshot(),
+          readResumeToken(request.resumeToken, reader.journal.end),
+        );
   for (;;) {
     const waiting = stored(signal);
     for (const segment of await segments.snapshot()) {
@@ -59,7 +66,9 @@ async function* eventsOf(
     for (const row of rows) {
       const { position, event } = locate(records, row);
       const record = await scan.reader.readWhole(position);
-      if (record !== undefined) yield record.typed(event, includeRaw);
+      if (record === undefined) continue;
+      const resumeToken = writeResumeToken({ position, eventCount: event + 1 });
+      yield { ...record.typed(event, includeRaw), resumeToken };
     }
   }
 }

@@ -11,6 +11,7 @@ import type { BatchId } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
 import type { Appended } from '../engine';
+import type { Checkpoint } from './checkpoint';
 import { prepare, type Prepared } from './prepare';
 import type { RecordReader } from './record-reader';
 import type { SegmentChain, SegmentHash } from './segment-chain';
@@ -47,12 +48,8 @@ export interface WriterParts {
   readonly current: CurrentSegment | undefined;
   /** Told after each group that is durable and can be found. */
   readonly onStored: () => void;
-  /** Told when a segment has ended, with its hash. */
-  readonly onSealed: (segment: {
-    readonly start: number;
-    readonly end: number;
-    readonly hash: string;
-  }) => void;
+  /** Told when a segment has ended: the hash is that of the whole segment. */
+  readonly onSealed: (checkpoint: Checkpoint) => void;
 }
 
 interface Waiting {
@@ -71,12 +68,15 @@ type Ready = Waiting & { readonly prepared: Prepared };
 export class Writer {
   readonly #parts: WriterParts;
   #current: CurrentSegment | undefined;
+  /** Behind the last record that is in the hash. */
+  #end: number;
   readonly #waiting: Waiting[] = [];
   #running: Promise<void> | undefined;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
     this.#current = parts.current;
+    this.#end = parts.journal.end;
   }
 
   append(kept: KeptBatch, settledBelow: bigint): Promise<Appended> {
@@ -84,6 +84,14 @@ export class Writer {
       this.#waiting.push({ kept, settledBelow, resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  /** The chain's head; undefined before the first batch of all. */
+  head(): Checkpoint | undefined {
+    const current = this.#current;
+    if (current === undefined) return undefined;
+    const { segment, hash } = current;
+    return { segmentStart: segment.start, position: this.#end, hash: hash.hex() };
   }
 
   /** Ends the current segment, if it holds anything: the next batch begins another. */
@@ -128,12 +136,13 @@ export class Writer {
     const ready = await this.#prepareAll(group);
     const fresh = ready.flatMap(({ prepared }) => prepared.record ?? []);
     if (fresh.length > 0) {
-      const { positions } = await this.#appendToLog(fresh.map(({ data }) => data));
+      const { positions, end } = await this.#appendToLog(fresh.map(({ data }) => data));
       await this.#enterSegment();
       fresh.forEach(({ kept, data }, at) => {
         this.#current?.hash.add(data);
         this.#parts.segments.current.add(positions[at] ?? 0, kept);
       });
+      this.#end = end;
     }
     for (const { kept, settledBelow, prepared, resolve } of ready) {
       this.#remember(kept.batch?.id, settledBelow);
@@ -181,10 +190,11 @@ export class Writer {
       return;
     }
     const hash = before.hash.hex();
+    const checkpoint = { segmentStart: before.segment.start, position: this.#end, hash };
     const place = { start: before.segment.start, end: last.start };
     const origin = { segmentEnd: place.end, segmentHash: hash, damagedCount: 0 };
     await segments.seal(place, { index: segments.current, origin }, new SegmentIndex(last.start));
-    onSealed({ ...place, hash });
+    onSealed(checkpoint);
   }
 
   #remember(id: BatchId | undefined, settledBelow: bigint): void {
