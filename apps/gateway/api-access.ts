@@ -1,14 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { Access, Grant } from '@auditing/access/access';
 import type { AccessConfig } from '@auditing/access/access-settings';
-import type { Need } from '@auditing/access/needs';
 import { bearerToken } from '@auditing/service/grpc-admission';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
 import { ApiError } from './api-error';
+import type { ApiRoute } from './api-route';
 
 /** Says what the sender of a request may see; rejects with ApiError unless it may ask. */
-export type ApiAccess = (need: Need, request: IncomingMessage) => Promise<Grant>;
+export type ApiAccess = (
+  route: Pick<ApiRoute, 'need' | 'anonymousStatus'>,
+  request: IncomingMessage,
+) => Promise<Grant>;
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/;
 
@@ -24,12 +27,16 @@ export function isOpen({ mode, token }: AccessConfig): boolean {
 
 /** The check of callers for HTTP. */
 export function apiAccess(access: Access, config: AccessConfig): ApiAccess {
-  return async (need, { headers }) => {
+  return async ({ need, anonymousStatus }, { headers }) => {
     if (isOpen(config)) checkHost(headers.host);
+    const token = bearerToken(headers.authorization);
     try {
-      return await access(need, { token: bearerToken(headers.authorization), names: [] });
+      return await access(need, { token, names: [] });
     } catch (error) {
-      throw error instanceof RpcError ? (refusal(error) ?? error) : error;
+      if (!(error instanceof RpcError)) throw error;
+      const isAnonymous = token === undefined && config.mode === 'kubernetes';
+      const unknown = isAnonymous ? (anonymousStatus ?? 401) : 401;
+      throw refusal(error, unknown) ?? error;
     }
   };
 }
@@ -48,8 +55,8 @@ function checkHost(header = ''): void {
 }
 
 /** Only here: an UNAUTHENTICATED of a service that the gateway calls is no fault of whoever asks. */
-function refusal({ code, message }: RpcError): ApiError | undefined {
-  if (code === status.UNAUTHENTICATED) return new ApiError(401, message);
+function refusal({ code, message }: RpcError, unknown: number): ApiError | undefined {
+  if (code === status.UNAUTHENTICATED) return new ApiError(unknown, message);
   if (code === status.PERMISSION_DENIED) return new ApiError(403, message);
   return undefined;
 }

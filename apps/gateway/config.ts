@@ -165,6 +165,26 @@ export const API_SETTINGS = {
     fallback: '8080',
     description: 'Port of the query API; 0 picks a free one.',
   },
+  queryTimeoutMs: {
+    variable: 'AUDITING_QUERY_TIMEOUT',
+    parser: duration,
+    fallback: '30s',
+    description: 'A question whose answer has not begun by then is answered 504.',
+  },
+  maxQueries: {
+    variable: 'AUDITING_API_MAX_QUERIES',
+    parser: integer(1, 10_000),
+    fallback: '32',
+    description:
+      'Questions that are answered at once; further ones are answered 503. One client may have a quarter of them, more are answered 429.',
+  },
+  maxStreams: {
+    variable: 'AUDITING_API_MAX_STREAMS',
+    parser: integer(1, 10_000),
+    fallback: '64',
+    description:
+      'Tails, exports and checks of the archive that are open at once; likewise a quarter for one client.',
+  },
 } as const;
 
 /** Settings of where the other services are; not there in standalone, which has them in its own process. */

@@ -7,7 +7,8 @@ import type { Timestamp } from '@auditing/proto/timestamp';
 
 /** An event as our own API writes it: the typed event, with the key in hexadecimal. */
 export function eventJson(event: AuditEvent): object {
-  const { raw, ...fields } = event;
+  // Where to go on is said outside of it.
+  const { raw, resumeToken: _resumeToken, ...fields } = event;
   return {
     ...fields,
     key: event.key.toString('hex'),

@@ -1,8 +1,9 @@
 import { Match, Order } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
-import { readKapisQuery, readTime } from './kapis-query';
+import { OPERATIONS_V3, readKapisQuery } from './kapis-query';
+import { readTime } from './read-time';
 
-const read = (query: string) => readKapisQuery(new URLSearchParams(query));
+const read = (query: string) => readKapisQuery(new URLSearchParams(query), OPERATIONS_V3);
 
 test.each([
   ['workspace_filter', Field.WORKSPACE, Match.EXACT],

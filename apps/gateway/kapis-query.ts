@@ -2,10 +2,16 @@ import { Match, Order, type Condition, type Query } from '@auditing/proto/archiv
 import { Field } from '@auditing/proto/event';
 import type { Timestamp } from '@auditing/proto/timestamp';
 import { badParameter } from './api-error';
+import type { ApiParameter } from './api-parameters';
 import { parseInterval, type Interval } from './interval';
+import { readTime } from './read-time';
 
 /** What is asked for; any other word is a query, as in the original. */
-export type KapisOperation = 'query' | 'statistics' | 'histogram';
+export type KapisOperation = 'query' | 'statistics' | 'histogram' | 'export';
+
+/** Operations of KubeSphere 3, and of 4, which can export besides. */
+export const OPERATIONS_V3: readonly KapisOperation[] = ['query', 'statistics', 'histogram'];
+export const OPERATIONS_V4: readonly KapisOperation[] = [...OPERATIONS_V3, 'export'];
 
 /** A question in KubeSphere's parameters. */
 export interface KapisQuery {
@@ -22,10 +28,13 @@ type Parameters = Pick<URLSearchParams, 'get'>;
 
 const DEFAULT_SIZE = 10;
 const DEFAULT_INTERVAL = '15m';
-const TIME = {
-  expected: 'seconds since 1970, or a time as of RFC 3339',
-  example: '1714557600 or 2024-05-01T10:00:00Z',
-} as const;
+const TIME_EXAMPLE = '1714557600';
+/** What the document says of how values are compared. */
+const MATCH_WORDS: ReadonlyMap<Match, string> = new Map([
+  [Match.EXACT, 'each the whole value'],
+  [Match.CONTAINS, 'each found anywhere, with * and ?'],
+  [Match.PREFIX, 'each the beginning of the value, whatever the case'],
+]);
 const MAX_FROM = { expected: 'a whole number up to 1000000', example: '0' } as const;
 const MAX_SIZE = { expected: 'a whole number up to 10000', example: '10' } as const;
 
@@ -51,6 +60,40 @@ const CONDITIONS: readonly (readonly [parameter: string, field: Field, match: Ma
   ['cluster', Field.CLUSTER, Match.EXACT],
 ];
 
+/** Every parameter, for the OpenAPI document. */
+export function kapisParameters(operations: readonly KapisOperation[]): readonly ApiParameter[] {
+  const words = (names: readonly string[]): string => names.join(', ');
+  return [
+    {
+      name: 'operation',
+      description: `One of ${words(operations)}; any other word is a query.`,
+      schema: { type: 'string', default: 'query' },
+    },
+    ...CONDITIONS.map(([name, , match]) => ({
+      name,
+      description: `Values separated by commas, ${MATCH_WORDS.get(match) ?? ''}.`,
+      schema: { type: 'string' },
+    })),
+    ...['start_time', 'end_time'].map((name) => ({
+      name,
+      description: 'Seconds since 1970 or RFC 3339; the moment itself is included.',
+      schema: { type: 'string', examples: [TIME_EXAMPLE] },
+    })),
+    {
+      name: 'interval',
+      description: 'Of a histogram: a number and one of s, m, h, d, w, M, q, y.',
+      schema: { type: 'string', default: DEFAULT_INTERVAL },
+    },
+    { name: 'sort', description: '`asc`: oldest first.', schema: { type: 'string' } },
+    {
+      name: 'from',
+      description: 'Records to pass over.',
+      schema: { type: 'string', default: '0' },
+    },
+    { name: 'size', description: 'Records at most.', schema: { type: 'string', default: '10' } },
+  ];
+}
+
 /**
  * Reads KubeSphere's parameters.
  *
@@ -60,12 +103,17 @@ const CONDITIONS: readonly (readonly [parameter: string, field: Field, match: Ma
  * @param cluster - out of the path; undefined if it names none
  * @throws ApiError with status 400
  */
-export function readKapisQuery(parameters: Parameters, cluster?: string): KapisQuery {
+export function readKapisQuery(
+  parameters: Parameters,
+  operations: readonly KapisOperation[],
+  cluster?: string,
+): KapisQuery {
   const conditions = CONDITIONS.flatMap((one) => conditionOf(parameters, one));
   if (cluster !== undefined) {
     conditions.push({ field: Field.CLUSTER, match: Match.EXACT, values: [cluster], negate: false });
   }
-  const operation = operationOf(parameters.get('operation'));
+  const word = parameters.get('operation');
+  const operation = operations.find((one) => one === word) ?? 'query';
   const interval = operation === 'histogram' ? parameters.get('interval') : undefined;
   return {
     operation,
@@ -78,14 +126,9 @@ export function readKapisQuery(parameters: Parameters, cluster?: string): KapisQ
     },
     from: numberOf(parameters, 'from', { fallback: 0, max: 1_000_000, wanted: MAX_FROM }),
     size: numberOf(parameters, 'size', { fallback: DEFAULT_SIZE, max: 10_000, wanted: MAX_SIZE }),
-    order:
-      parameters.get('sort')?.toLowerCase() === 'asc' ? Order.OLDEST_FIRST : Order.NEWEST_FIRST,
+    order: parameters.get('sort') === 'asc' ? Order.OLDEST_FIRST : Order.NEWEST_FIRST,
     interval: parseInterval('interval', interval || DEFAULT_INTERVAL),
   };
-}
-
-function operationOf(word: string | null): KapisOperation {
-  return word === 'statistics' || word === 'histogram' ? word : 'query';
 }
 
 function conditionOf(
@@ -124,18 +167,4 @@ function numberOf(
 function timeOf(parameters: Parameters, name: string): Timestamp | undefined {
   const text = parameters.get(name) ?? '';
   return text === '' ? undefined : readTime(name, text);
-}
-
-/** Seconds since 1970, or RFC 3339. Throws ApiError with status 400. */
-export function readTime(parameter: string, text: string): Timestamp {
-  if (/^\d{1,11}$/.test(text)) return { seconds: BigInt(text), nanos: 0 };
-  const parts = /^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$/.exec(
-    text,
-  );
-  const millis = parts ? Date.parse(`${parts[1]}${parts[3]}`.toUpperCase().replace(' ', 'T')) : NaN;
-  if (Number.isNaN(millis)) throw badParameter(parameter, text, TIME);
-  return {
-    seconds: BigInt(Math.floor(millis / 1_000)),
-    nanos: Number((parts?.[2] ?? '').padEnd(9, '0')),
-  };
 }

@@ -1,8 +1,8 @@
-import { Match, Order, type Condition, type Query } from '@auditing/proto/archive';
+import { Match, type Condition, type Query } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
 import { nearest } from '@auditing/service/nearest';
-import { ApiError, badParameter, quoted } from './api-error';
-import { readTime } from './kapis-query';
+import { ApiError, quoted } from './api-error';
+import { textParameter, timeParameter, type ApiParameter } from './api-parameters';
 
 /** Every field that can be asked for, by the name of its parameter: that of the typed event, in camel case. */
 export const FIELD_NAMES: ReadonlyMap<string, Field> = new Map([
@@ -30,80 +30,62 @@ export const FIELD_NAMES: ReadonlyMap<string, Field> = new Map([
   ['devops', Field.DEVOPS],
   ['auditId', Field.AUDIT_ID],
   ['rule', Field.RULE],
+  ['priority', Field.PRIORITY],
 ]);
 
 /** What stands between a field and the equals sign: `name~=web` is the parameter `name~`. */
-const MATCHES: ReadonlyMap<string, Match> = new Map([
-  ['', Match.EXACT],
-  ['~', Match.CONTAINS],
-  ['^', Match.PREFIX],
-]);
+const MATCHES: readonly (readonly [sign: string, match: Match, words: string])[] = [
+  ['', Match.EXACT, 'is'],
+  ['~', Match.CONTAINS, 'contains (`*` is any text, `?` one character)'],
+  ['^', Match.PREFIX, 'begins with, whatever the case,'],
+];
 
-/** Parameters that say which events; every question has them. */
-const QUERY_PARAMETERS = ['start', 'end', 'text'];
+const START = timeParameter({
+  name: 'start',
+  description: 'Events at or after this: seconds since 1970, or RFC 3339.',
+});
+const END = timeParameter({
+  name: 'end',
+  description: 'Events at or before this: seconds since 1970, or RFC 3339.',
+});
+const TEXT = textParameter({
+  name: 'text',
+  description: 'Text that must occur in the archived event, case-sensitive.',
+});
+/** Parameters that say which events, beside those of fields. */
+const QUERY_PARAMETERS: readonly ApiParameter[] = [START, END, TEXT];
+
+/** Every parameter that says which events, for the OpenAPI document. */
+export const EVENT_PARAMETERS: readonly ApiParameter[] = [
+  ...QUERY_PARAMETERS,
+  ...[...FIELD_NAMES.keys()].flatMap((field) =>
+    ['', '!'].flatMap((negation) =>
+      MATCHES.map(([sign, , words]) => ({
+        name: `${field}${negation}${sign}`,
+        description: `Events whose ${field} ${words} ${negation ? 'none' : 'one'} of the values given. Empty text stands for events without it.`,
+        schema: { type: 'array', items: { type: 'string' } },
+      })),
+    ),
+  ),
+];
 
 /** Reads which events are meant. The parameters of one question, and only those, may be there besides. */
-export function readQuery(parameters: URLSearchParams, besides: readonly string[]): Query {
+export function readQuery(parameters: URLSearchParams, besides: readonly ApiParameter[]): Query {
+  const others = [...QUERY_PARAMETERS, ...besides].map(({ name }) => name);
   const conditions = new Map<string, Condition>();
   for (const [parameter, value] of parameters) {
-    if (QUERY_PARAMETERS.includes(parameter) || besides.includes(parameter)) continue;
+    if (others.includes(parameter)) continue;
     const known = conditions.get(parameter);
     if (known) known.values.push(value);
-    else conditions.set(parameter, conditionOf(parameter, value, besides));
+    else conditions.set(parameter, conditionOf(parameter, value, others));
   }
-  const time = (name: string) => {
-    const text = parameters.get(name) ?? '';
-    return text === '' ? undefined : readTime(name, text);
-  };
   return {
-    start: time('start'),
-    end: time('end'),
+    start: START.read(parameters),
+    end: END.read(parameters),
     conditions: [...conditions.values()],
-    text: parameters.get('text') ?? '',
+    text: TEXT.read(parameters),
     scope: undefined,
   };
-}
-
-/** A whole number; `fallback` where there is none. */
-export function readNumber(
-  parameters: URLSearchParams,
-  name: string,
-  range: { readonly fallback: number; readonly min: number; readonly max: number },
-): number {
-  const text = parameters.get(name) ?? '';
-  if (text === '') return range.fallback;
-  const number = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
-  if (number >= range.min && number <= range.max) return number;
-  throw badParameter(name, text, {
-    expected: `a whole number from ${range.min} to ${range.max}`,
-    example: String(range.fallback),
-  });
-}
-
-/** `true` or `false`; false where there is none. */
-export function readBoolean(parameters: URLSearchParams, name: string): boolean {
-  const text = parameters.get(name) ?? 'false';
-  if (text === 'true' || text === 'false') return text === 'true';
-  throw badParameter(name, text, { expected: 'true or false', example: 'true' });
-}
-
-/** `newest` or `oldest` first; newest where nothing is said. */
-export function readOrder(parameters: URLSearchParams): Order {
-  const text = parameters.get('order') ?? 'newest';
-  if (text === 'newest') return Order.NEWEST_FIRST;
-  if (text === 'oldest') return Order.OLDEST_FIRST;
-  throw badParameter('order', text, { expected: 'newest or oldest', example: 'newest' });
-}
-
-/** The name of a field. */
-export function readField(parameters: URLSearchParams, name: string): Field {
-  const text = parameters.get(name) ?? '';
-  const field = FIELD_NAMES.get(text);
-  if (field !== undefined) return field;
-  throw badParameter(name, text, {
-    expected: `one of ${[...FIELD_NAMES.keys()].join(', ')}`,
-    example: 'user',
-  });
 }
 
 /** Refuses parameters that are not known: one with a typing mistake must not widen the answer. */
@@ -113,12 +95,12 @@ export function refuseUnknown(parameters: URLSearchParams, known: readonly strin
   }
 }
 
-function conditionOf(parameter: string, value: string, besides: readonly string[]): Condition {
+function conditionOf(parameter: string, value: string, others: readonly string[]): Condition {
   const [, name = '', negation, sign = ''] = /^(\w+)(!?)([~^]?)$/.exec(parameter) ?? [];
   const field = FIELD_NAMES.get(name);
-  const match = MATCHES.get(sign);
+  const match = MATCHES.find(([one]) => one === sign)?.[1];
   if (field === undefined || match === undefined) {
-    throw unknownParameter(parameter, [...FIELD_NAMES.keys(), ...QUERY_PARAMETERS, ...besides]);
+    throw unknownParameter(parameter, [...FIELD_NAMES.keys(), ...others]);
   }
   return { field, match, values: [value], negate: negation === '!' };
 }
@@ -128,6 +110,10 @@ function unknownParameter(parameter: string, known: readonly string[]): ApiError
   const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
   return new ApiError(400, `${quoted(parameter)} is no parameter of this question${hint}`, {
     parameter,
-    expected: `one of ${known.join(', ')}; a field may be followed by ~= (contains, with * and ?), ^= (begins with) or != (is not)`,
+    expected:
+      known.length === 0
+        ? 'no parameters'
+        : `one of ${known.join(', ')}; a field may be followed by ~= (contains, with * and ?), ^= (begins with) or != (is not)`,
+    example: known[0] ?? '',
   });
 }

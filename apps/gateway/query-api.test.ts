@@ -1,7 +1,6 @@
-import { accessConfig } from '@auditing/access/testing/access-config';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
-import { serveQueryApi } from './query-api';
+import { OPENAPI_PATH } from './openapi';
 import { event, eventually } from './testing/gateway';
 import { KAPIS, TestQueryApi, typed } from './testing/query-api';
 
@@ -56,19 +55,24 @@ describe('every answer', () => {
 
 describe('who may ask', () => {
   test('without a token, a page that gave its own name this address is refused', async () => {
-    expect((await api.get('/', { host: 'evil.example' })).status).toBe(403);
-    expect((await api.get('/', { host: 'localhost:8080' })).status).toBe(200);
+    expect((await api.get(KAPIS, { host: 'evil.example' })).status).toBe(403);
+    expect((await api.get(KAPIS, { host: 'localhost:8080' })).status).toBe(200);
   });
 
   test('without a token only a loopback address is listened on', async () => {
-    const config = { api: { host: '0.0.0.0', port: 0 }, access: accessConfig({}) };
-    await expect(serveQueryApi(config, {}, api.runtime)).rejects.toThrow('AUDITING_API_TOKEN');
+    await expect(api.serve({}, { host: '0.0.0.0' })).rejects.toThrow('AUDITING_API_TOKEN');
   });
 
   test('with a token it must be sent', async () => {
-    await api.serve('open sesame');
-    expect((await api.get('/')).status).toBe(401);
-    expect((await api.get('/', { authorization: 'Bearer nope' })).status).toBe(401);
-    expect((await api.get('/', { authorization: 'Bearer open sesame' })).status).toBe(200);
+    await api.serve({ token: 'open sesame' });
+    expect((await api.get(KAPIS)).status).toBe(401);
+    expect((await api.get(KAPIS, { authorization: 'Bearer nope' })).status).toBe(401);
+    expect((await api.get(KAPIS, { authorization: 'Bearer open sesame' })).status).toBe(200);
+  });
+
+  test('the index and the document say nothing that is secret, to everybody', async () => {
+    await api.serve({ token: 'open sesame' });
+    expect((await api.get('/')).status).toBe(200);
+    expect((await api.get(OPENAPI_PATH)).status).toBe(200);
   });
 });

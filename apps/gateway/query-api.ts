@@ -6,16 +6,25 @@ import Koa, { type Context } from 'koa';
 import type { Logger } from 'pino';
 import { openAccess } from '@auditing/access/open-access';
 import type { Runtime } from '@auditing/service/service';
-import { apiAccess, isLoopback, isOpen, type ApiAccess } from './api-access';
+import { answerQuestion, type Answering } from './answer-question';
+import { apiAccess, isLoopback, isOpen } from './api-access';
 import { ApiError, asApiError } from './api-error';
-import type { ApiHandler, ApiRoutes } from './api-handler';
+import type { ApiRoute, QueryServices } from './api-route';
 import type { GatewayConfig } from './config';
-import { OWN_API } from './own-routes';
+import { KAPIS_ROUTES } from './kapis-routes';
+import { openApiDocument, OPENAPI_PATH } from './openapi';
+import { OWN_API } from './own-api';
+import { OWN_ROUTES } from './own-routes';
+import { queryPlaces } from './query-limits';
 
 /** How long answers under way may take when the app stops; tails end at once. */
 const STOP_GRACE_MS = 3_000;
 /** Seconds. A service that is away is back soon or much later; who asks by hand tries again. */
 const RETRY_AFTER_SECONDS = 5;
+/** Seconds. The place of a question that is answered is free. */
+const RETRY_BUSY_SECONDS = 1;
+/** Each costs some tens of KiB, whether it asks anything or not. */
+const MAX_CONNECTIONS = 1_000;
 
 /** Archived text is hostile: no browser may take an answer for a page, or run anything in it. */
 const HEADERS = {
@@ -24,26 +33,40 @@ const HEADERS = {
   'Cache-Control': 'no-store',
 } as const;
 
+/** What the query API asks, and its settings. */
+export interface QueryApiOptions {
+  readonly config: Pick<GatewayConfig, 'api' | 'access'>;
+  readonly services: QueryServices;
+  /** Questions about this gateway itself. */
+  readonly ownRoutes: readonly ApiRoute[];
+}
+
 /**
  * Serves the query API; resolves with its URL when it listens.
  *
- * @throws Error if it is to be reached from elsewhere without a token.
+ * @throws Error if it is to be reached from elsewhere and nothing tells callers apart.
  */
-export async function serveQueryApi(
-  { api: { host, port }, access: accessConfig }: Pick<GatewayConfig, 'api' | 'access'>,
-  routes: ApiRoutes,
-  runtime: Runtime,
-): Promise<string> {
-  if (isOpen(accessConfig) && !isLoopback(host)) {
+export async function serveQueryApi(options: QueryApiOptions, runtime: Runtime): Promise<string> {
+  const { api, access } = options.config;
+  const { host, port } = api;
+  if (isOpen(access) && !isLoopback(host)) {
     throw new Error(
       `AUDITING_API_HOST: without AUDITING_API_TOKEN only a loopback address may be listened on, got ${host}: ` +
         'set AUDITING_API_TOKEN or AUDITING_ACCESS=kubernetes, or listen on 127.0.0.1',
     );
   }
   const { log, stopping, closeLater } = runtime;
-  const access = apiAccess(await openAccess(accessConfig, false, runtime), accessConfig);
-  const app = queryApp(routes, { log, stopping, access });
+  const answering: Answering = {
+    services: options.services,
+    access: apiAccess(await openAccess(access, false, runtime), access),
+    queries: queryPlaces(api.maxQueries, 'AUDITING_API_MAX_QUERIES'),
+    streams: queryPlaces(api.maxStreams, 'AUDITING_API_MAX_STREAMS'),
+    queryTimeoutMs: api.queryTimeoutMs,
+    stopping,
+  };
+  const app = queryApp(apiRoutes(options.ownRoutes), answering, log);
   const server = createServer((request, response) => void app(request, response));
+  server.maxConnections = MAX_CONNECTIONS;
   server.listen({ host, port });
   await once(server, 'listening');
   closeLater('query API', async () => {
@@ -58,16 +81,30 @@ export async function serveQueryApi(
   return `http://${isIPv6(host) ? `[${host}]` : host}:${boundPort}`;
 }
 
-/** What answering needs beside the routes. */
-interface QueryAppOptions {
-  readonly log: Logger;
-  readonly stopping: AbortSignal;
-  readonly access: ApiAccess;
+/** Every route, with what there is for whoever looks at the port without a question. */
+export function apiRoutes(ownRoutes: readonly ApiRoute[]): readonly ApiRoute[] {
+  const questions = [...KAPIS_ROUTES, ...OWN_ROUTES, ...ownRoutes];
+  const index = { service: 'kube-auditing gateway', paths: questions.map(({ path }) => path) };
+  const document = openApiDocument(questions);
+  const open = (path: string, summary: string, body: object): ApiRoute => ({
+    path,
+    need: 'open',
+    summary,
+    parameters: [],
+    answer: () => Promise.resolve({ body }),
+  });
+  return [
+    open('/', 'The paths there are.', index),
+    open(OWN_API, 'The paths there are.', index),
+    open(OPENAPI_PATH, 'This API as OpenAPI.', document),
+    ...questions,
+  ];
 }
 
 function queryApp(
-  routes: ApiRoutes,
-  { log, stopping, access }: QueryAppOptions,
+  routes: readonly ApiRoute[],
+  answering: Answering,
+  log: Logger,
 ): ReturnType<Koa['callback']> {
   const app = new Koa();
   // A client that goes away in the middle of an answer is no news.
@@ -75,7 +112,6 @@ function queryApp(
   app.use(async (ctx, next) => {
     ctx.set(HEADERS);
     try {
-      await access('all events', ctx.req);
       await next();
       if (ctx.status === 404 && ctx.body === undefined) throw noSuchPath(ctx);
     } catch (error) {
@@ -83,30 +119,11 @@ function queryApp(
     }
   });
   const router = new Router();
-  for (const [pattern, handler] of Object.entries(withIndex(routes))) {
-    router.get(pattern, (ctx) => answer(ctx, handler, stopping));
+  for (const route of routes) {
+    router.get(route.path, (ctx) => answerQuestion(ctx, route, answering));
   }
   app.use(router.routes());
   return app.callback();
-}
-
-async function answer(ctx: Context, handler: ApiHandler, stopping: AbortSignal): Promise<void> {
-  const gone = new AbortController();
-  ctx.res.once('close', () => gone.abort());
-  const { body, type } = await handler({
-    parameters: new URLSearchParams(ctx.querystring),
-    path: ctx.params as Record<string, string>,
-    signal: AbortSignal.any([gone.signal, stopping]),
-  });
-  ctx.body = body;
-  ctx.type = type ?? 'application/json';
-}
-
-/** What there is, for whoever looks at the port without a question. */
-function withIndex(routes: ApiRoutes): ApiRoutes {
-  const index: ApiHandler = () =>
-    Promise.resolve({ body: { service: 'kube-auditing gateway', paths: Object.keys(routes) } });
-  return { '/': index, [OWN_API]: index, ...routes };
 }
 
 function noSuchPath({ method, path }: Context): ApiError {
@@ -124,6 +141,7 @@ function refuse(ctx: Context, error: unknown, log: Logger): void {
   const { status, message, details } =
     known ?? new ApiError(500, 'internal error; the log of the gateway has the cause');
   ctx.status = status;
+  if (status === 429) ctx.set('Retry-After', String(RETRY_BUSY_SECONDS));
   if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
   if (status === 405) ctx.set('Allow', 'GET, HEAD');
   if (status === 401) ctx.set('WWW-Authenticate', 'Bearer');

@@ -1,29 +1,40 @@
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asApiError } from './api-error';
 
 /** Proxies close a connection on which nothing comes for a minute. */
 const HEARTBEAT_MS = 15_000;
 
+/** One server-sent event. */
+export interface ServerSentEvent {
+  /** Sent back by a client that comes again, as Last-Event-ID. */
+  readonly id?: string;
+  /** Its kind; `message` without it. */
+  readonly event?: string;
+  readonly data: object;
+}
+
 /**
  * Writes values as server-sent events, one JSON text each, as they come; the client's pace is the pace at which they
- * are taken. A comment at the beginning and now and then keeps the connection open.
+ * are taken. A comment at the beginning and now and then keeps the connection open. An error that is meant to be seen
+ * comes as the event `problem`, and is the last.
  */
 export function serverSentEvents<T>(
   values: AsyncIterable<T>,
-  asJson: (value: T) => object,
+  asEvent: (value: T) => ServerSentEvent,
   signal: AbortSignal,
 ): Readable {
-  return Readable.from(write(values, asJson, signal), { objectMode: false });
+  return Readable.from(write(values, asEvent, signal), { objectMode: false });
 }
 
 async function* write<T>(
   values: AsyncIterable<T>,
-  asJson: (value: T) => object,
+  asEvent: (value: T) => ServerSentEvent,
   signal: AbortSignal,
 ): AsyncGenerator<string, void> {
   const iterator = values[Symbol.asyncIterator]();
   try {
-    yield ': events follow as they are stored\n\n';
+    yield ': what follows comes as it happens\n\n';
     let next = iterator.next();
     // Met below; until then it must not count as unhandled.
     next.catch(() => undefined);
@@ -34,15 +45,27 @@ async function* write<T>(
         continue;
       }
       if (result.done === true) return;
-      yield `data: ${JSON.stringify(asJson(result.value))}\n\n`;
+      yield eventText(asEvent(result.value));
       next = iterator.next();
       next.catch(() => undefined);
     }
   } catch (error) {
-    if (!signal.aborted) throw error;
+    if (signal.aborted) return;
+    const known = asApiError(error);
+    if (known === undefined) throw error;
+    yield eventText({ event: 'problem', data: { error: known.message, status: known.status } });
   } finally {
     await iterator.return?.();
   }
+}
+
+function eventText({ id, event, data }: ServerSentEvent): string {
+  const lines = [
+    ...(id ? [`id: ${id}`] : []),
+    ...(event === undefined ? [] : [`event: ${event}`]),
+    `data: ${JSON.stringify(data)}`,
+  ];
+  return `${lines.join('\n')}\n\n`;
 }
 
 /** The next value; undefined if none came for a while. */

@@ -9,10 +9,8 @@ import type { Api } from '@auditing/service/rpc';
 import type { Context, Running, Service } from '@auditing/service/service';
 import { PROCESS_SETTINGS, type GatewayConfig, type GatewayProcessConfig } from './config';
 import { deadLetterRoutes } from './dead-letter-routes';
-import { kapisRoutes } from './kapis-routes';
 import { openIntake } from './open-intake';
 import { openWebhook } from './open-webhook';
-import { ownRoutes } from './own-routes';
 import { openPipeline } from './pipeline';
 import { pipelineMetrics, watchOldest } from './pipeline-metrics';
 import { serveQueryApi } from './query-api';
@@ -45,15 +43,8 @@ export async function openGateway(
   const { config } = context;
   const intake = await openIntake(config.receive, context, peers.files);
   const ready = await drain(intake, context, peers);
-  const api = await serveQueryApi(
-    config,
-    {
-      ...kapisRoutes(peers.archive),
-      ...ownRoutes(peers),
-      ...deadLetterRoutes(intake.deadLetters),
-    },
-    context,
-  );
+  const ownRoutes = deadLetterRoutes(intake.deadLetters);
+  const api = await serveQueryApi({ config, services: peers, ownRoutes }, context);
   const webhook = await openWebhook(config, intake, context);
   return { addresses: { webhook: webhook.url, api }, ready, caCert: webhook.caCert };
 }

@@ -1,0 +1,2 @@
+/** Where our own API begins. */
+export const OWN_API = '/apis/query.auditing.kubesphere.io/v1alpha1';
