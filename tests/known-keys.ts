@@ -14,13 +14,15 @@ const OTHERS =
  */
 export async function faultsOf(manifest: KubeManifest): Promise<readonly string[]> {
   if (OTHERS.test(manifest.apiVersion)) return [];
-  const models = (await import(`kubernetes-models/${manifest.apiVersion}`)) as Record<
+  // Versions that are no more have the fields of those that took their place.
+  const apiVersion = manifest.apiVersion.replace(/^policy\/v1beta1$/, 'policy/v1');
+  const models = (await import(`kubernetes-models/${apiVersion}`)) as Record<
     string,
     new (data: object) => Model
   >;
   const Kind = models[manifest.kind];
-  if (!Kind) return [`no kind ${manifest.kind} in ${manifest.apiVersion}`];
-  const watched = watchReads(manifest);
+  if (!Kind) return [`no kind ${manifest.kind} in ${apiVersion}`];
+  const watched = watchReads({ ...manifest, apiVersion });
   try {
     new Kind(watched.value).validate();
   } catch (error) {

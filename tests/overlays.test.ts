@@ -12,9 +12,9 @@ jest.setTimeout(30_000);
 
 const NAMESPACE = 'kubesphere-logging-system';
 /** Pods of the gateway: the operator makes them, so they are in no overlay. */
-const GATEWAY_LABELS = {
+const GATEWAY_LABELS: Readonly<Record<string, string>> = {
   app: 'kube-auditing-webhook',
-  'app.kubernetes.io/part-of': 'kube-auditing',
+  'app.kubernetes.io/name': 'kube-auditing-gateway',
 };
 /** Ports of the gateway's pods. */
 const GATEWAY_PORTS = [6443, 8080, 8081, 9090, 9094];
@@ -29,9 +29,26 @@ const SETTINGS: Readonly<Record<string, object>> = {
   archive: ARCHIVE,
   alert: ALERT,
 };
+interface PodSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly values: readonly string[];
+  }[];
+}
+interface Peer {
+  readonly podSelector?: PodSelector;
+}
+interface NetworkPolicy extends KubeManifest {
+  readonly spec: {
+    readonly podSelector: PodSelector;
+    readonly ingress?: readonly { readonly from?: readonly Peer[] }[];
+    readonly egress?: readonly { readonly to?: readonly Peer[] }[];
+  };
+}
+
 /** Settings that come with the rule source of Kubernetes and the OpenSearch engine. */
 const UNDER_WAY = [
-  'AUDITING_RULE_SOURCE',
   'AUDITING_ARCHIVE_ENGINE',
   'AUDITING_OPENSEARCH_URL',
   'AUDITING_OPENSEARCH_INDEX_PREFIX',
@@ -44,211 +61,234 @@ const GRACE_MIN_SECONDS = 30;
 const title = 'needs kustomize: go install sigs.k8s.io/kustomize/kustomize/v5@v5.4.3';
 const describeOverlays = hasKustomize() ? describe : describe.skip;
 
-describeOverlays.each(['minimal', 'ha', 'kind'])(`overlay %s (${title})`, (overlay) => {
-  let all: readonly KubeManifest[] = [];
-  let workloads: readonly Workload[] = [];
-  beforeAll(() => {
-    all = kustomize(`overlays/${overlay}`);
-    workloads = workloadsOf(all);
-  });
+describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
+  `overlay %s (${title})`,
+  (overlay) => {
+    let all: readonly KubeManifest[] = [];
+    let workloads: readonly Workload[] = [];
+    beforeAll(() => {
+      all = kustomize(`overlays/${overlay}`);
+      workloads = workloadsOf(all);
+    });
 
-  const named = (kind: string): readonly string[] =>
-    all.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name);
-  const containers = (): readonly Container[] =>
-    workloads.flatMap(({ spec }) => spec.template.spec.containers);
+    const named = (kind: string): readonly string[] =>
+      all.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name);
+    const containers = (): readonly Container[] =>
+      workloads.flatMap(({ spec }) => spec.template.spec.containers);
 
-  test('holds nothing that Kubernetes does not know', async () => {
-    const faults = await Promise.all(
-      all.map(async (one) => {
-        const found = await faultsOf(one);
-        return found.map((fault) => `${one.kind}/${one.metadata.name}: ${fault}`);
-      }),
-    );
-    expect(faults.flat()).toEqual([]);
-  });
-
-  test('has each object once, in one namespace', () => {
-    const names = all.map(({ apiVersion, kind, metadata }) =>
-      [apiVersion, kind, metadata.namespace, metadata.name].join('/'),
-    );
-    expect(new Set(names).size).toBe(names.length);
-    const elsewhere = all.filter(
-      ({ metadata }) => metadata.namespace !== undefined && metadata.namespace !== NAMESPACE,
-    );
-    expect(elsewhere).toEqual([]);
-  });
-
-  test('has the workloads that it should', () => {
-    const expected = [
-      'operator',
-      'rule',
-      'archive',
-      'alert',
-      ...(overlay === 'ha' ? ['redis'] : []),
-    ];
-    expect(workloads.map(({ metadata }) => metadata.name).sort()).toEqual(
-      expected.map((name) => `kube-auditing-${name}`).sort(),
-    );
-  });
-
-  test('refers only to what is there', () => {
-    for (const { spec, metadata } of workloads) {
-      const pod = spec.template.spec;
-      expect(fits(spec.selector.matchLabels, spec.template.metadata.labels)).toBe(true);
-      expect(named('ServiceAccount')).toContain(pod.serviceAccountName);
-      expect(named('PriorityClass')).toContain(pod.priorityClassName);
-      if (spec.serviceName !== undefined) expect(named('Service')).toContain(spec.serviceName);
-      const volumes = [
-        ...(pod.volumes ?? []).map(({ name }) => name),
-        ...(spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name),
-      ];
-      for (const container of pod.containers)
-        for (const { name } of container.volumeMounts ?? []) expect(volumes).toContain(name);
-      const maps = (pod.volumes ?? []).flatMap(({ configMap }) => configMap?.name ?? []);
-      for (const name of maps) expect(named('ConfigMap')).toContain(name);
-      const secrets = [
-        ...(pod.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
-        ...pod.containers.flatMap(({ env = [] }) =>
-          env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []),
-        ),
-      ];
-      for (const name of secrets)
-        expect([metadata.name, name, MADE_BY_OTHERS.some((pattern) => pattern.test(name))]).toEqual(
-          [metadata.name, name, true],
-        );
-    }
-  });
-
-  test('every Service finds pods, and ports that they have', () => {
-    for (const service of all.filter(({ kind }) => kind === 'Service')) {
-      const { selector, ports } = service['spec'] as {
-        selector: Record<string, string>;
-        ports: { targetPort: string | number }[];
-      };
-      const pods = workloads.filter(({ spec }) => fits(selector, spec.template.metadata.labels));
-      const known: (string | number)[] = pods.flatMap(({ spec }) =>
-        spec.template.spec.containers.flatMap((one) =>
-          (one.ports ?? []).flatMap(({ name, containerPort }) => [name, containerPort]),
-        ),
+    test('holds nothing that Kubernetes does not know', async () => {
+      const faults = await Promise.all(
+        all.map(async (one) => {
+          const found = await faultsOf(one);
+          return found.map((fault) => `${one.kind}/${one.metadata.name}: ${fault}`);
+        }),
       );
-      if (fits(selector, GATEWAY_LABELS)) known.push(...GATEWAY_PORTS);
-      for (const { targetPort } of ports)
-        expect([service.metadata.name, known]).toEqual([
-          service.metadata.name,
-          expect.arrayContaining([targetPort]),
-        ]);
-    }
-  });
+      expect(faults.flat()).toEqual([]);
+    });
 
-  test('every policy of the network picks pods, and peers that are there', () => {
-    const labels = [GATEWAY_LABELS, ...workloads.map(({ spec }) => spec.template.metadata.labels)];
-    const picks = (selector: Record<string, string>): boolean =>
-      labels.some((one) => fits(selector, one));
-    interface Peer {
-      podSelector?: { matchLabels: Record<string, string> };
-    }
-    for (const { spec } of all.filter(({ kind }) => kind === 'NetworkPolicy') as unknown as {
-      spec: {
-        podSelector: { matchLabels: Record<string, string> };
-        ingress?: { from?: Peer[] }[];
-        egress?: { to?: Peer[] }[];
-      };
-    }[]) {
-      expect(picks(spec.podSelector.matchLabels)).toBe(true);
-      const peers = [
-        ...(spec.ingress ?? []).flatMap(({ from }) => from ?? []),
-        ...(spec.egress ?? []).flatMap(({ to }) => to ?? []),
+    test('has each object once, in one namespace', () => {
+      const names = all.map(({ apiVersion, kind, metadata }) =>
+        [apiVersion, kind, metadata.namespace, metadata.name].join('/'),
+      );
+      expect(new Set(names).size).toBe(names.length);
+      const elsewhere = all.filter(
+        ({ metadata }) => metadata.namespace !== undefined && metadata.namespace !== NAMESPACE,
+      );
+      expect(elsewhere).toEqual([]);
+    });
+
+    test('has the workloads that it should', () => {
+      const expected = [
+        'operator',
+        'rule',
+        'archive',
+        'alert',
+        ...(overlay === 'ha' ? ['redis'] : []),
       ];
-      for (const { podSelector } of peers)
-        if (podSelector) expect(picks(podSelector.matchLabels)).toBe(true);
-    }
-    const denying = named('NetworkPolicy');
-    expect(denying).toContain('kube-auditing-deny');
-    for (const one of labels) expect(one['app.kubernetes.io/part-of']).toBe('kube-auditing');
-  });
+      expect(workloads.map(({ metadata }) => metadata.name).sort()).toEqual(
+        expected.map((name) => `kube-auditing-${name}`).sort(),
+      );
+    });
 
-  test('pods keep to restricted Pod Security, and have no writable root', () => {
-    for (const { spec } of workloads) {
-      const { hostNetwork, hostPID, hostIPC, securityContext } = spec.template.spec;
-      expect([hostNetwork, hostPID, hostIPC]).toEqual([undefined, undefined, undefined]);
-      expect(securityContext).toMatchObject({
-        runAsNonRoot: true,
-        seccompProfile: { type: 'RuntimeDefault' },
-      });
-      expect(securityContext?.runAsUser).toBeGreaterThan(0);
-      for (const container of spec.template.spec.containers) {
-        expect(container.securityContext).toEqual({
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        });
+    test('refers only to what is there', () => {
+      for (const { spec, metadata } of workloads) {
+        const pod = spec.template.spec;
+        expect(fits(spec.selector.matchLabels, spec.template.metadata.labels)).toBe(true);
+        expect(named('ServiceAccount')).toContain(pod.serviceAccountName);
+        expect(named('PriorityClass')).toContain(pod.priorityClassName);
+        if (spec.serviceName !== undefined) expect(named('Service')).toContain(spec.serviceName);
+        const volumes = [
+          ...(pod.volumes ?? []).map(({ name }) => name),
+          ...(spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata.name),
+        ];
+        for (const container of pod.containers)
+          for (const { name } of container.volumeMounts ?? []) expect(volumes).toContain(name);
+        const maps = (pod.volumes ?? []).flatMap(({ configMap }) => configMap?.name ?? []);
+        for (const name of maps) expect(named('ConfigMap')).toContain(name);
+        const secrets = [
+          ...(pod.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+          ...pod.containers.flatMap(({ env = [] }) =>
+            env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []),
+          ),
+        ];
+        for (const name of secrets)
+          expect([
+            metadata.name,
+            name,
+            MADE_BY_OTHERS.some((pattern) => pattern.test(name)),
+          ]).toEqual([metadata.name, name, true]);
       }
-    }
-  });
+    });
 
-  test('containers have probes, requests and a limit of memory, and time to stop', () => {
-    for (const { spec } of workloads)
-      for (const container of spec.template.spec.containers) {
-        expect(container.resources?.requests).toMatchObject({
-          cpu: expect.any(String) as string,
-          memory: expect.any(String) as string,
-        });
-        expect(container.resources?.limits?.['memory']).toBeDefined();
-        if (container.name === 'redis') continue;
-        expect(container.readinessProbe?.grpc).toEqual({ port: 9094, service: 'readiness' });
-        expect(container.livenessProbe?.grpc).toEqual({ port: 9094, service: 'liveness' });
-        expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(GRACE_MIN_SECONDS);
+    test('every Service finds pods, and ports that they have', () => {
+      for (const service of all.filter(({ kind }) => kind === 'Service')) {
+        const { selector, ports } = service['spec'] as {
+          selector: Record<string, string>;
+          ports: { targetPort: string | number }[];
+        };
+        const pods = workloads.filter(({ spec }) => fits(selector, spec.template.metadata.labels));
+        const known: (string | number)[] = pods.flatMap(({ spec }) =>
+          spec.template.spec.containers.flatMap((one) =>
+            (one.ports ?? []).flatMap(({ name, containerPort }) => [name, containerPort]),
+          ),
+        );
+        if (fits(selector, GATEWAY_LABELS)) known.push(...GATEWAY_PORTS);
+        for (const { targetPort } of ports)
+          expect([service.metadata.name, known]).toEqual([
+            service.metadata.name,
+            expect.arrayContaining([targetPort]),
+          ]);
       }
-  });
+    });
 
-  test('images have a fixed tag', () => {
-    for (const { image } of containers()) expect(image).toMatch(/:(?!latest$)[\w.-]+$/);
-  });
+    test('every policy of the network picks pods, and peers that are there', () => {
+      const labels = [
+        GATEWAY_LABELS,
+        ...workloads.map(({ spec }) => spec.template.metadata.labels),
+      ];
+      const pickedBy = (selector: PodSelector): readonly Readonly<Record<string, string>>[] =>
+        labels.filter(
+          (one) =>
+            fits(selector.matchLabels ?? {}, one) &&
+            (selector.matchExpressions ?? []).every(({ key, values }) =>
+              values.includes(one[key] ?? ''),
+            ),
+        );
+      const policies = all.filter(
+        ({ kind }) => kind === 'NetworkPolicy',
+      ) as unknown as NetworkPolicy[];
+      for (const { spec } of policies) {
+        expect(pickedBy(spec.podSelector)).not.toEqual([]);
+        const peers = [
+          ...(spec.ingress ?? []).flatMap(({ from }) => from ?? []),
+          ...(spec.egress ?? []).flatMap(({ to }) => to ?? []),
+        ];
+        for (const { podSelector } of peers)
+          if (podSelector) expect(pickedBy(podSelector)).not.toEqual([]);
+      }
+      // Denied both ways, and let out to ask for names: all of them.
+      for (const name of ['kube-auditing-deny', 'kube-auditing-dns']) {
+        const policy = policies.find(({ metadata }) => metadata.name === name);
+        expect(policy && pickedBy(policy.spec.podSelector)).toEqual(labels);
+      }
+    });
 
-  test('settings are settings of their app, with values that it takes', () => {
-    const environments = new Map<string, Record<string, string>>(
-      containers()
-        .filter(({ name }) => name in SETTINGS)
-        .map(({ name, env = [] }) => [
-          name,
-          Object.fromEntries(env.map((one) => [one.name, one.value ?? 'a secret'])),
-        ]),
-    );
-    const map = all.find(
-      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'kube-auditing-gateway',
-    );
-    environments.set('gateway', map?.['data'] as Record<string, string>);
-    expect([...environments.keys()].sort()).toEqual(Object.keys(SETTINGS).sort());
-    for (const [app, env] of environments) {
-      const settings = { app: SETTINGS[app] ?? {}, runtime: runtimeSettings(9090) };
-      const known = flatSettings(settings).map(({ variable }) => variable);
-      const ours = Object.keys(env).filter((name) => name.startsWith('AUDITING_'));
-      expect([app, ours.filter((name) => ![...known, ...UNDER_WAY].includes(name))]).toEqual([
-        app,
-        [],
-      ]);
-      // `$(NAME)` is filled in by the kubelet; a URL stays one.
-      expect(() => readSettings(settings as never, env)).not.toThrow();
-    }
-  });
+    test('pods keep to restricted Pod Security, and have no writable root', () => {
+      for (const { spec } of workloads) {
+        const { hostNetwork, hostPID, hostIPC, securityContext } = spec.template.spec;
+        expect([hostNetwork, hostPID, hostIPC]).toEqual([undefined, undefined, undefined]);
+        expect(securityContext).toMatchObject({
+          runAsNonRoot: true,
+          seccompProfile: { type: 'RuntimeDefault' },
+        });
+        expect(securityContext?.runAsUser).toBeGreaterThan(0);
+        for (const container of spec.template.spec.containers) {
+          expect(container.securityContext).toEqual({
+            allowPrivilegeEscalation: false,
+            readOnlyRootFilesystem: true,
+            capabilities: { drop: ['ALL'] },
+          });
+        }
+      }
+    });
 
-  test('only the rule service is scaled by load', () => {
-    const scaled = all
-      .filter(({ kind }) => kind === 'HorizontalPodAutoscaler')
-      .map((one) => (one['spec'] as { scaleTargetRef: { name: string } }).scaleTargetRef.name);
-    expect(scaled).toEqual(overlay === 'ha' ? ['kube-auditing-rule'] : []);
-  });
+    test('containers have probes, requests and a limit of memory, and time to stop', () => {
+      for (const { spec } of workloads)
+        for (const container of spec.template.spec.containers) {
+          expect(container.resources?.requests).toMatchObject({
+            cpu: expect.any(String) as string,
+            memory: expect.any(String) as string,
+          });
+          expect(container.resources?.limits?.['memory']).toBeDefined();
+          if (container.name === 'redis') continue;
+          const isOld = overlay.endsWith('before-1-24');
+          expect(container.readinessProbe).toMatchObject(
+            isOld
+              ? { httpGet: { path: '/readyz', port: 'metrics' } }
+              : { grpc: { port: 9094, service: 'readiness' } },
+          );
+          expect(container.livenessProbe).toMatchObject(
+            isOld
+              ? { httpGet: { path: '/livez', port: 'metrics' } }
+              : { grpc: { port: 9094, service: 'liveness' } },
+          );
+          expect(spec.template.spec.terminationGracePeriodSeconds).toBeGreaterThan(
+            GRACE_MIN_SECONDS,
+          );
+        }
+    });
 
-  test('roles are bound to accounts that are there, and grant no wildcard', () => {
-    for (const { spec: _, ...binding } of all.filter(({ kind }) => kind.endsWith('RoleBinding'))) {
-      const { roleRef, subjects } = binding as unknown as {
-        roleRef: { kind: string; name: string };
-        subjects: { name: string }[];
-      };
-      expect(named(roleRef.kind)).toContain(roleRef.name);
-      for (const { name } of subjects) expect(named('ServiceAccount')).toContain(name);
-    }
-    for (const role of all.filter(({ kind }) => /^(Cluster)?Role$/.test(kind)))
-      expect(JSON.stringify(role)).not.toContain('"*"');
-  });
-});
+    test('images have a fixed tag', () => {
+      for (const { image } of containers()) expect(image).toMatch(/:(?!latest$)[\w.-]+$/);
+    });
+
+    test('settings are settings of their app, with values that it takes', () => {
+      const environments = new Map<string, Record<string, string>>(
+        containers()
+          .filter(({ name }) => name in SETTINGS)
+          .map(({ name, env = [] }) => [
+            name,
+            Object.fromEntries(env.map((one) => [one.name, one.value ?? 'a secret'])),
+          ]),
+      );
+      const map = all.find(
+        ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'kube-auditing-gateway',
+      );
+      environments.set('gateway', map?.['data'] as Record<string, string>);
+      expect([...environments.keys()].sort()).toEqual(Object.keys(SETTINGS).sort());
+      for (const [app, env] of environments) {
+        const settings = { app: SETTINGS[app] ?? {}, runtime: runtimeSettings(9090) };
+        const known = flatSettings(settings).map(({ variable }) => variable);
+        const ours = Object.keys(env).filter((name) => name.startsWith('AUDITING_'));
+        expect([app, ours.filter((name) => ![...known, ...UNDER_WAY].includes(name))]).toEqual([
+          app,
+          [],
+        ]);
+        // `$(NAME)` is filled in by the kubelet; a URL stays one.
+        expect(() => readSettings(settings as never, env)).not.toThrow();
+      }
+    });
+
+    test('only the rule service is scaled by load', () => {
+      const scaled = all
+        .filter(({ kind }) => kind === 'HorizontalPodAutoscaler')
+        .map((one) => (one['spec'] as { scaleTargetRef: { name: string } }).scaleTargetRef.name);
+      expect(scaled).toEqual(overlay === 'ha' ? ['kube-auditing-rule'] : []);
+    });
+
+    test('roles are bound to accounts that are there, and grant no wildcard', () => {
+      for (const { spec: _, ...binding } of all.filter(({ kind }) =>
+        kind.endsWith('RoleBinding'),
+      )) {
+        const { roleRef, subjects } = binding as unknown as {
+          roleRef: { kind: string; name: string };
+          subjects: { name: string }[];
+        };
+        expect(named(roleRef.kind)).toContain(roleRef.name);
+        for (const { name } of subjects) expect(named('ServiceAccount')).toContain(name);
+      }
+      for (const role of all.filter(({ kind }) => /^(Cluster)?Role$/.test(kind)))
+        expect(JSON.stringify(role)).not.toContain('"*"');
+    });
+  },
+);

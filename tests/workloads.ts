@@ -23,7 +23,7 @@ export interface Container {
 
 interface Probe {
   readonly grpc?: { readonly port: number; readonly service: string };
-  readonly tcpSocket?: object;
+  readonly httpGet?: { readonly path: string; readonly port: string };
 }
 
 interface EnvVariable {
