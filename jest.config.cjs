@@ -1,4 +1,6 @@
 // One jest run over every package that has a jest.config.cjs of its own.
 module.exports = {
   projects: ['<rootDir>/libs/*', '<rootDir>/apps/*', '<rootDir>/tests', '<rootDir>/examples'],
+  // Ends a test that hangs; how busy the machine is must not decide.
+  testTimeout: 60_000,
 };

@@ -78,6 +78,7 @@ test('an event has all its fields, typed', () => {
     message: 'm',
     strip: Strip.RESPONSE,
     raw: bytes,
+    resumeToken: '',
   });
 });
 

@@ -29,7 +29,7 @@ export function openEngine(
     segment: { bytes: 2 ** 30, rows: 20, indexBytes: 2 ** 30, ageMs: 2 ** 40 },
     retention: { ageMs: 2 ** 40, bytes: 2 ** 40 },
     indexCacheBytes: 2 ** 20,
-    queryTimeoutMs: 10_000,
+    queryTimeoutMs: 60_000,
     now: () => DAY_ONE_US / 1000,
     ...options,
   });

@@ -115,7 +115,7 @@ spec:
 /** Waits until something is so, at most `limitMs`; gives the time it took in milliseconds. */
 export async function until(
   condition: () => Promise<boolean> | boolean,
-  limitMs = 5_000,
+  limitMs = 30_000,
 ): Promise<number> {
   const begun = performance.now();
   while (!(await condition())) {

@@ -1,7 +1,7 @@
 /** Waits until a condition holds; rejects when it does not within `limitMs`. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  limitMs = 10_000,
+  limitMs = 30_000,
 ): Promise<void> {
   const begun = performance.now();
   while (!(await condition())) {
