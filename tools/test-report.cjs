@@ -5,6 +5,7 @@
 const INSTALL = {
   'redis-server': 'apt-get install redis-server',
   'prometheus-alertmanager': 'apt-get install prometheus-alertmanager',
+  opensearch: 'node tools/with-opensearch.mjs npm test',
 };
 
 module.exports = class TestReport {

@@ -1,10 +1,28 @@
 import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
-import { bytes, duration, listenAddress, optional, path } from '@auditing/service/setting-parsers';
+import {
+  bytes,
+  choice,
+  duration,
+  integer,
+  listenAddress,
+  optional,
+  path,
+  secret,
+  text,
+} from '@auditing/service/setting-parsers';
 import type { ConfigOf } from '@auditing/service/settings';
+
+import { indexPrefix, nodeUrls } from './opensearch/setting-parsers';
 
 /** Every setting of the archive. */
 export const SETTINGS = {
+  engine: {
+    variable: 'AUDITING_ARCHIVE_ENGINE',
+    parser: choice('embedded', 'opensearch'),
+    fallback: 'embedded',
+    description: 'Where events are kept: on this disk, or in an OpenSearch cluster.',
+  },
   dataDir: {
     variable: 'AUDITING_DATA_DIR',
     parser: path,
@@ -22,7 +40,7 @@ export const SETTINGS = {
     parser: optional(bytes),
     fallback: '',
     description:
-      'Most bytes that the archive may take; beyond it the oldest events are removed. Empty: half of the disk.',
+      'Most bytes that the archive may take; beyond it the oldest events are removed. Empty: half of the disk, in OpenSearch no limit.',
   },
   segmentBytes: {
     variable: 'AUDITING_ARCHIVE_SEGMENT_BYTES',
@@ -49,6 +67,71 @@ export const SETTINGS = {
     parser: duration,
     fallback: '30s',
     description: 'A query that takes longer is ended.',
+  },
+  opensearch: {
+    nodes: {
+      variable: 'AUDITING_OPENSEARCH_URL',
+      parser: nodeUrls,
+      fallback: 'http://127.0.0.1:9200',
+      description: 'Nodes of the OpenSearch cluster; several are separated by commas.',
+    },
+    username: {
+      variable: 'AUDITING_OPENSEARCH_USERNAME',
+      parser: optional(text),
+      fallback: '',
+      description: 'User at OpenSearch (basic authentication).',
+    },
+    password: {
+      variable: 'AUDITING_OPENSEARCH_PASSWORD',
+      parser: optional(secret),
+      fallback: '',
+      description: 'Password of that user.',
+    },
+    tls: {
+      ca: {
+        variable: 'AUDITING_OPENSEARCH_TLS_CA',
+        parser: optional(path),
+        fallback: '',
+        description:
+          'Certificates (PEM) that OpenSearch must be signed by. Empty: those of the system.',
+      },
+      cert: {
+        variable: 'AUDITING_OPENSEARCH_TLS_CERT',
+        parser: optional(path),
+        fallback: '',
+        description: 'Client certificate chain (PEM) for OpenSearch.',
+      },
+      key: {
+        variable: 'AUDITING_OPENSEARCH_TLS_KEY',
+        parser: optional(path),
+        fallback: '',
+        description: 'Private key (PEM) of that certificate.',
+      },
+    },
+    timeoutMs: {
+      variable: 'AUDITING_OPENSEARCH_TIMEOUT',
+      parser: duration,
+      fallback: '30s',
+      description: 'A request to OpenSearch that takes longer has failed.',
+    },
+    prefix: {
+      variable: 'AUDITING_OPENSEARCH_INDEX_PREFIX',
+      parser: indexPrefix,
+      fallback: 'ks-logstash-auditing',
+      description: 'Indices are called `<prefix>-YYYY.MM.DD`, a day each.',
+    },
+    shardCount: {
+      variable: 'AUDITING_OPENSEARCH_SHARDS',
+      parser: integer(1, 64),
+      fallback: '1',
+      description: 'Shards of an index.',
+    },
+    replicaCount: {
+      variable: 'AUDITING_OPENSEARCH_REPLICAS',
+      parser: integer(0, 8),
+      fallback: '1',
+      description: 'Copies of a shard besides the first, where there are nodes for them.',
+    },
   },
   grpc: {
     listen: {

@@ -19,6 +19,9 @@ import { SETTINGS, type ArchiveConfig } from './config';
 import { openEmbeddedEngine } from './embedded/embedded-engine';
 import type { Engine } from './engine';
 import { maintainer } from './maintainer';
+import { connect } from './opensearch/connect';
+import { readEndpoint } from './opensearch/read-endpoint';
+import { openOpensearchEngine } from './opensearch/opensearch-engine';
 
 /** Rows of a segment: its index stays near 30 MB in memory, and is made in a second. */
 const SEGMENT_ROWS = 262_144;
@@ -43,7 +46,10 @@ export async function openArchive(
   const scratchFolder = join(context.config.dataDir, 'archive', 'export');
   // What a crash left of exports.
   await rm(scratchFolder, { recursive: true, force: true });
-  const engine = await openEngine(context, files);
+  const engine =
+    context.config.engine === 'opensearch'
+      ? await openOpensearch(context)
+      : await openEmbedded(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
   closeLater('archive maintenance', maintenance.close);
@@ -58,7 +64,22 @@ export async function openArchive(
   };
 }
 
-async function openEngine({ config, log }: Context<ArchiveConfig>, files: Files): Promise<Engine> {
+async function openOpensearch({ config, log }: Context<ArchiveConfig>): Promise<Engine> {
+  const { prefix, shardCount, replicaCount } = config.opensearch;
+  return openOpensearchEngine({
+    opensearch: connect(await readEndpoint(config.opensearch)),
+    shape: { prefix, shardCount, replicaCount },
+    retention: { ageMs: config.retentionAgeMs, bytes: config.retentionBytes },
+    queryTimeoutMs: config.queryTimeoutMs,
+    log,
+    now: Date.now,
+  });
+}
+
+async function openEmbedded(
+  { config, log }: Context<ArchiveConfig>,
+  files: Files,
+): Promise<Engine> {
   const directory = join(config.dataDir, 'archive');
   await files.makeDirectory(directory);
   return openEmbeddedEngine({

@@ -9,3 +9,9 @@ export function jsonText(value: JsonValue): string {
     throw error;
   }
 }
+
+/** A value as text: text as it is, anything else as JSON; empty for what is missing. */
+export function valueText(value: JsonValue | undefined): string {
+  if (value === undefined || value === null) return '';
+  return typeof value === 'string' ? value : jsonText(value);
+}

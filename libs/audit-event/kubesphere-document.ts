@@ -3,7 +3,7 @@ import { decodeEvent, type BodyField, type DecodedEvent } from './decoded-event'
 import type { EventField, JsonValue } from './event-fields';
 import { isJsonObject } from './field-keys';
 import { keyText, looseMembers, skipSpace } from './json-bytes';
-import { jsonText } from './json-text';
+import { jsonText, valueText } from './json-text';
 
 /** An event as KubeSphere's console reads it. */
 export type KubesphereDocument = Readonly<Record<string, JsonValue>>;
@@ -20,7 +20,7 @@ const OBJECT_REF = [
 ] as const;
 
 /** What a document says of an event that is not in its bytes. */
-interface DocumentExtras {
+export interface DocumentExtras {
   /** Message of the first alerting rule that matched; empty without one. */
   readonly message: string;
   /** Workspace, sent or filled in. */
@@ -39,12 +39,12 @@ export function kubesphereDocument(event: AuditEvent): KubesphereDocument {
 }
 
 /** The same of an event that is decoded already. */
-function documentOf(
+export function documentOf(
   event: DecodedEvent | undefined,
   { message, workspace }: DocumentExtras,
 ): KubesphereDocument {
   const value = (field: EventField): JsonValue => event?.get(field) ?? null;
-  const text = (field: EventField): string => asText(value(field));
+  const text = (field: EventField): string => valueText(value(field));
   return {
     AuditID: text('AuditID'),
     Annotations: writable(value('Annotations')),
@@ -82,15 +82,15 @@ function userOf(event: DecodedEvent, field: 'User' | 'ImpersonatedUser'): JsonVa
   if (!isJsonObject(event.get(field))) return null;
   return {
     Groups: joined(event.get(`${field}.groups`)),
-    UID: asText(event.get(`${field}.uid`)),
-    Username: asText(event.get(`${field}.username`)),
+    UID: valueText(event.get(`${field}.uid`)),
+    Username: valueText(event.get(`${field}.username`)),
   };
 }
 
 function objectRefOf(event: DecodedEvent): JsonValue {
   if (!isJsonObject(event.get('ObjectRef'))) return null;
   return Object.fromEntries(
-    OBJECT_REF.map((key) => [key, asText(event.get(`ObjectRef.${key}`))] as const),
+    OBJECT_REF.map((key) => [key, valueText(event.get(`ObjectRef.${key}`))] as const),
   );
 }
 
@@ -110,16 +110,11 @@ function bodyText(raw: Buffer, field: BodyField): string {
 
 function joined(value: JsonValue | undefined): string {
   return Array.isArray(value)
-    ? value.map((item: JsonValue) => asText(item)).join(',')
-    : asText(value);
+    ? value.map((item: JsonValue) => valueText(item)).join(',')
+    : valueText(value);
 }
 
 /** The value, unless it is nested so deeply that it cannot be written again. */
 function writable(value: JsonValue): JsonValue {
   return jsonText(value) === '' ? null : value;
-}
-
-function asText(value: JsonValue | undefined): string {
-  if (value === undefined || value === null) return '';
-  return typeof value === 'string' ? value : jsonText(value);
 }

@@ -57,7 +57,7 @@ export function readCursor(search: SearchRequest): CursorPlace | undefined {
 }
 
 /** What must be the same in the search that goes on. */
-function fingerprint({ query, order }: SearchRequest): Buffer {
+export function fingerprint({ query, order }: SearchRequest): Buffer {
   const same = SearchRequest.encode(
     SearchRequest.fromPartial({ ...(query && { query }), order }),
   ).finish();

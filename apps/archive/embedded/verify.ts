@@ -280,6 +280,8 @@ function statementOf(proof: Proof, matched: readonly ReadCheckpoint[]): string {
         'The archive is consistent in itself. This does not prove that nobody replaced it as a whole: whoever can write to ' +
         'its disk can make another one that passes. Give a checkpoint that was kept elsewhere to prove more.'
       );
+    // What an engine without a chain proves.
+    case Proof.EVENTS:
     case Proof.UNSPECIFIED:
     case Proof.UNRECOGNIZED:
       return 'The archive is damaged or was changed: see the problems.';

@@ -243,6 +243,11 @@ export enum Proof {
    * proves no more than PROOF_CONSISTENT.
    */
   CHECKPOINT = 2,
+  /**
+   * EVENTS - That every event that is there is what was received, byte for byte. Not that all are there, nor that none was added:
+   * an engine without a chain cannot know.
+   */
+  EVENTS = 3,
   UNRECOGNIZED = -1,
 }
 
@@ -257,6 +262,9 @@ export function proofFromJSON(object: any): Proof {
     case 2:
     case "PROOF_CHECKPOINT":
       return Proof.CHECKPOINT;
+    case 3:
+    case "PROOF_EVENTS":
+      return Proof.EVENTS;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -272,6 +280,8 @@ export function proofToJSON(object: Proof): string {
       return "PROOF_CONSISTENT";
     case Proof.CHECKPOINT:
       return "PROOF_CHECKPOINT";
+    case Proof.EVENTS:
+      return "PROOF_EVENTS";
     case Proof.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -4929,7 +4939,8 @@ export const ArchiveServiceService = {
    * Reads the whole archive again and checks every checksum and the chain of hashes. Sends progress while it does so, then
    * one result. VerifyResult says what this proves and what not.
    *
-   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED by an engine that has no chain.
+   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED for checkpoints by an engine that has no
+   * chain.
    */
   verify: {
     path: "/auditing.v1.ArchiveService/Verify" as const,
@@ -5016,7 +5027,8 @@ export interface ArchiveServiceServer extends UntypedServiceImplementation {
    * Reads the whole archive again and checks every checksum and the chain of hashes. Sends progress while it does so, then
    * one result. VerifyResult says what this proves and what not.
    *
-   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED by an engine that has no chain.
+   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED for checkpoints by an engine that has no
+   * chain.
    */
   verify: handleServerStreamingCall<VerifyRequest, VerifyResponse>;
   /** What the archive holds and takes. */
@@ -5175,7 +5187,8 @@ export interface ArchiveServiceClient extends Client {
    * Reads the whole archive again and checks every checksum and the chain of hashes. Sends progress while it does so, then
    * one result. VerifyResult says what this proves and what not.
    *
-   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED by an engine that has no chain.
+   * Errors: INVALID_ARGUMENT for a text that is no checkpoint; UNIMPLEMENTED for checkpoints by an engine that has no
+   * chain.
    */
   verify(request: VerifyRequest, options?: Partial<CallOptions>): ClientReadableStream<VerifyResponse>;
   verify(

@@ -1,0 +1,2 @@
+/** A part of a query in OpenSearch's language. */
+export type Clause = Readonly<Record<string, unknown>>;
