@@ -243,6 +243,42 @@ describe('the other calls', () => {
     }
   });
 
+  test('a comparison that meets the wrong type counts for its rule alone, in ListRules and in the metrics', async () => {
+    await folder.write('b.yaml', ruleYaml('b', 'User.username > 5'));
+    await until(async () => (await rule.client.listRules({}, never)).rules.length === 2);
+    const set = await rule.client.getRuleSet({}, never);
+    await rule.client.evaluate(
+      request(set, () => true),
+      never,
+    );
+    const { rules } = await rule.client.listRules({}, never);
+    expect(rules.map(({ name, typeMismatchCount }) => [name, typeMismatchCount])).toEqual([
+      ['a.one', 0n],
+      ['b.one', 3n],
+    ]);
+    const metrics = await (await fetch(`${rule.started.addresses['admin'] ?? ''}/metrics`)).text();
+    expect(metrics).toContain('auditing_rule_type_mismatches_total{rule="b.one"} 3');
+    expect(metrics).toContain('auditing_rule_type_mismatches_total{rule="a.one"} 0');
+  });
+
+  test('a rule that cannot be read is left out alone, and counted', async () => {
+    await folder.write('b.yaml', ruleYaml('b', 'Verb in ('));
+    await until(async () => (await rule.client.listRules({}, never)).rules.length === 2);
+    const { rules } = await rule.client.listRules({}, never);
+    expect(rules).toMatchObject([
+      { name: 'a.one', active: true, diagnostics: [] },
+      {
+        name: 'b.one',
+        active: false,
+        diagnostics: [
+          { severity: Severity.ERROR, line: 1, column: 10, excerpt: 'Verb in (\n         ^' },
+        ],
+      },
+    ]);
+    const metrics = await (await fetch(`${rule.started.addresses['admin'] ?? ''}/metrics`)).text();
+    expect(metrics).toContain('auditing_rule_diagnostics{severity="error"} 1');
+  });
+
   test('ListRules counts over changes of the rule set', async () => {
     const set = await rule.client.getRuleSet({}, never);
     await rule.client.evaluate(

@@ -58,6 +58,34 @@ describe('on the shipped rules', () => {
     expect([...tested].sort()).toEqual(rules.map(({ name }) => name));
   });
 
+  test('Check warns of each that reads a body at a level without bodies, and of nothing else', async () => {
+    const webhook = `
+apiVersion: auditing.kubesphere.io/v1alpha1
+kind: Webhook
+metadata: { name: kube-auditing-webhook }
+spec: { auditLevel: Metadata }
+`;
+    const yaml = `${await shipped('rules')}\n---${webhook}`;
+    const { diagnostics, ruleCount } = await rule.client.check({ yaml }, never);
+    expect(ruleCount).toBe(8);
+    const { rules } = await rule.client.listRules({}, never);
+    const readers = rules.filter(({ condition }) =>
+      /RequestObject|\$\{(?:cronP|p)od\}\./.test(condition),
+    );
+    expect(diagnostics).toHaveLength(readers.length);
+    for (const { severity, message } of diagnostics) {
+      expect(severity).toBe(Severity.WARNING);
+      expect(message).toContain('reads RequestObject, which the auditLevel Metadata removes');
+    }
+    expect(readers.map(({ name }) => name)).toEqual([
+      'alerting-rule.CreateHostnetworkPod',
+      'alerting-rule.CreateHostportPod',
+      'alerting-rule.CreateNodeportService',
+      'workload-rule.CreateHostnetworkWorkload',
+      'workload-rule.CreateHostportWorkload',
+    ]);
+  });
+
   test('Test fails when a rule loses what it must find', async () => {
     const rules = (await shipped('rules')).replace(
       'Verb in ("create", "get") and',

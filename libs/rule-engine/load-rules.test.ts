@@ -194,6 +194,35 @@ describe('diagnostics', () => {
     expect(set.ruleNames.map(({ name }) => name)).toEqual(['b/r.x', 'r.x']);
   });
 
+  it('leaves a second Rule of one name and namespace out', () => {
+    const twins = [rule('x', 'Verb = "get"'), rule('x', 'Verb = "list"'), rule('y', 'Verb exists')];
+    const set = buildRuleSet({
+      rules: twins.map((entry) => ruleResource('alerting', [entry], 'r')),
+      webhook: {
+        spec: {
+          auditSinkPolicy: { archivingRuleSelector: { matchLabels: { type: 'alerting' } } },
+          auditLevel: 'Request',
+        },
+      },
+    });
+    const problem = expect.stringMatching(
+      /^error Rule\/r metadata.name: there is another Rule/,
+    ) as string;
+    expect(problemsOf(set)).toEqual([problem, problem]);
+    expect(namesOf(set, { Verb: 'get' })).toEqual(['r.x!']);
+    expect(namesOf(set, { Verb: 'list' })).toEqual([]);
+  });
+
+  it('warns of an output that shows what the level removes', () => {
+    const rules = [rule('r', 'Verb exists', { output: '${Verb} ${RequestObject.a}' })];
+    expect(problemsOf(build(rules, { auditLevel: 'Metadata' }))).toEqual([
+      expect.stringContaining(
+        'the output shows RequestObject, which the auditLevel Metadata removes',
+      ),
+    ]);
+    expect(problemsOf(build(rules, { auditLevel: 'Request' }))).toEqual([]);
+  });
+
   it('survives resources that are anything but resources', () => {
     const set = buildRuleSet({
       rules: [null, 5, [], 'x', {}, { metadata: [], spec: 3 }, { metadata: { name: {} } }],

@@ -4,7 +4,7 @@ import { checkTest } from './check';
 import { contradictionsIn } from './contradiction';
 import { Dictionary } from './dictionary';
 import type { Scope } from './expand';
-import { resolvePath } from './field-source';
+import { resolvePath, type Root } from './field-source';
 import { printSelector, selects, type LabelSelector } from './label-selector';
 import { matchesNothing } from './projection';
 import type { Report } from './report';
@@ -44,7 +44,8 @@ export function loadRules(
 ): LoadedRules {
   const read = resources
     .map(readRuleResource)
-    .sort((a, b) => compare(a.name, b.name) || compare(a.namespace, b.namespace));
+    .sort((a, b) => compare(a.name, b.name) || compare(a.namespace, b.namespace))
+    .map(withoutTwin);
   warnOfEqualNames(read);
   warnOfIdleSelector(read, webhook.archiving, ['archiving', webhookReport]);
   warnOfIdleSelector(read, webhook.alerting, ['alerting', webhookReport]);
@@ -93,10 +94,30 @@ function readCondition(
   return dictionary.read(resource, entry.condition, path)?.condition;
 }
 
+/**
+ * A resource without entries if the one before it has its name and namespace: in a cluster there is no such thing, in a
+ * folder it is a copy that somebody forgot, and no finding could say which of the two it comes from.
+ */
+function withoutTwin(
+  resource: RuleResource,
+  i: number,
+  all: readonly RuleResource[],
+): RuleResource {
+  const before = all[i - 1];
+  const isTwin = before?.name === resource.name && before.namespace === resource.namespace;
+  if (!isTwin || resource.name === '') return resource;
+  resource.report.error(
+    'metadata.name',
+    'there is another Rule of this name and namespace; the first one counts, this one is left out',
+  );
+  return { ...resource, entries: new Map() };
+}
+
 function warnOfEqualNames(resources: readonly RuleResource[]): void {
   for (const [i, { name, namespace, report }] of resources.entries()) {
     const before = resources[i - 1];
     if (before === undefined || before.name !== name || name === '') continue;
+    if (before.namespace === namespace) continue;
     const message = `there is a Rule \`${name}\` in the namespaces \`${before.namespace}\` and \`${namespace}\`; \${${name}.…} means the first one`;
     report.warn('metadata.name', message);
   }
@@ -153,13 +174,29 @@ function missingBody(condition: Condition, level: Level): string | undefined {
       return missingBody(condition.operand, level);
     default: {
       const { root } = resolvePath(condition.path);
-      const field = 'field' in root ? root.field : '';
-      const isRemoved =
-        (field === 'RequestObject' && level < Level.REQUEST) ||
-        (field === 'ResponseObject' && level < Level.REQUEST_RESPONSE);
-      return isRemoved ? field : undefined;
+      return isRemoved(root, level) && 'field' in root ? root.field : undefined;
     }
   }
+}
+
+/** Warns of an output that shows a body although the level removes it. */
+export function warnOfRemovedOutput(
+  { entry, report }: LoadedRule,
+  roots: readonly Root[],
+  level: Level,
+): void {
+  const removed = roots.find((root) => isRemoved(root, level));
+  if (removed === undefined || !('field' in removed)) return;
+  const message = `the output shows ${removed.field}, which the auditLevel ${levelName(level)} removes from events of Kube AI Hub: it is empty there`;
+  report.warn(`${entry.path}.output`, message);
+}
+
+function isRemoved(root: Root, level: Level): boolean {
+  const field = 'field' in root ? root.field : '';
+  return (
+    (field === 'RequestObject' && level < Level.REQUEST) ||
+    (field === 'ResponseObject' && level < Level.REQUEST_RESPONSE)
+  );
 }
 
 function levelName(level: Level): string {

@@ -11,7 +11,13 @@ import { createHash } from 'node:crypto';
 import type { Condition } from './condition';
 import { explainCondition } from './explain';
 import { FieldReader } from './field-source';
-import { compare, loadRules, type LoadedRule, type LoadedRules } from './load-rules';
+import {
+  compare,
+  loadRules,
+  warnOfRemovedOutput,
+  type LoadedRule,
+  type LoadedRules,
+} from './load-rules';
 import { compileOutput, type OutputTemplate } from './output-template';
 import { Planner, type Plan } from './plan';
 import { demandedResources, ProjectionBuilder } from './projection';
@@ -139,6 +145,7 @@ function compileRules(rules: readonly LoadedRule[], webhook: WebhookResource): C
       report.problems(`${entry.path}.condition`, entry.condition, [plan]);
       continue;
     }
+    warnOfRemovedOutput(rule, output?.roots ?? [], webhook.settings.auditLevel);
     const alert = rule.alerting && entry.priority >= webhook.settings.alertingPriority;
     active.push({ rule, plan, condition, output, alert });
   }
