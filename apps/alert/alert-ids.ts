@@ -12,13 +12,18 @@ export function alertIds(batch: BatchId, alerts: RaiseRequest['alerts']): Buffer
   const seen = new Map<string, number>();
   return alerts.map((alert) => {
     const key = alert.event?.key ?? Buffer.alloc(0);
-    const id = hash('alert', key, Buffer.from(alert.rule));
+    const id = alertIdOf(key, alert.rule);
     if (isOwnIdentity(alert)) return id;
     const text = id.toString('latin1');
     const place = seen.get(text) ?? 0;
     seen.set(text, place + 1);
     return hash('alert of batch', id, Buffer.from(`${batchText(batch)}/${place}`));
   });
+}
+
+/** The identity of the alert of an event that tells itself from others. */
+export function alertIdOf(eventKey: Buffer, rule: string): Buffer {
+  return hash('alert', eventKey, Buffer.from(rule));
 }
 
 /** The id under which an alert is delivered to one receiver. */

@@ -1,32 +1,13 @@
-import { DeliveryState } from '@auditing/proto/alert';
-import type { Priority } from '@auditing/proto/event';
+import { AlertKind, DeliveryState } from '@auditing/proto/alert';
+import {
+  isDeadAlert,
+  isPendingAlert,
+  isPendingDelivery,
+  newDelivery,
+  type AlertEntry,
+  type DeliveryEntry,
+} from './alert-entry';
 import { Lane } from './lane';
-
-/** An alert in memory: where it lies in the journal, and what is asked of it often. The rest is read when needed. */
-export interface AlertEntry {
-  /** Where its record is in the journal. */
-  readonly position: number;
-  /** 32 bytes as latin1 text: a quarter of what a Buffer takes. */
-  readonly id: string;
-  readonly rule: string;
-  readonly priority: Priority;
-  readonly raisedAtMs: number;
-  readonly deliveries: readonly DeliveryEntry[];
-}
-
-/** One alert on its way to one receiver. */
-export interface DeliveryEntry {
-  readonly alert: AlertEntry;
-  readonly receiver: string;
-  state: DeliveryState;
-  attemptCount: number;
-  /** Why the last try failed, or why it is dead. */
-  lastError: string;
-  /** When it was delivered or given up. */
-  endedAtMs: number;
-  /** Not tried before this moment: it failed when it was sent alone. */
-  notBeforeMs: number;
-}
 
 /** How much is remembered of alerts that are done with. */
 export interface HistoryLimits {
@@ -36,7 +17,9 @@ export interface HistoryLimits {
 }
 
 /** What an alert is made of, when it is added. */
-export type NewAlert = Omit<AlertEntry, 'deliveries'> & { readonly receivers: readonly string[] };
+export type NewAlert = Omit<AlertEntry, 'deliveries' | 'group'> & {
+  readonly planned: readonly Pick<DeliveryEntry, 'receiver' | 'isDigested'>[];
+};
 
 /** Every alert that is pending or remembered, by the order in which they were raised. */
 export class AlertIndex {
@@ -46,10 +29,16 @@ export class AlertIndex {
   /** One string for each name, not one for each alert. */
   readonly #names = new Map<string, string>();
   #pendingCount = 0;
+  #deadCount = 0;
 
   /** Alerts that some receiver has not had yet. */
   get pendingCount(): number {
     return this.#pendingCount;
+  }
+
+  /** Deliveries that were given up. */
+  get deadCount(): number {
+    return this.#deadCount;
   }
 
   get size(): number {
@@ -85,13 +74,20 @@ export class AlertIndex {
     return this.#alerts.get(position);
   }
 
-  add({ receivers, ...alert }: NewAlert): AlertEntry {
+  /** The alert of an id. */
+  byId(id: string): AlertEntry | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Deliveries that are digested are in no lane: a digest goes out for them. */
+  add({ planned, ...alert }: NewAlert): AlertEntry {
     const deliveries: DeliveryEntry[] = [];
-    const entry: AlertEntry = { ...alert, rule: this.#name(alert.rule), deliveries };
-    for (const receiver of receivers) {
-      const delivery = pendingDelivery(entry, this.#name(receiver));
+    const { rule } = alert;
+    const entry: AlertEntry = { ...alert, rule: this.#name(rule), deliveries, group: undefined };
+    for (const { receiver, isDigested } of planned) {
+      const delivery = newDelivery(entry, { receiver: this.#name(receiver), isDigested });
       deliveries.push(delivery);
-      this.lane(receiver).add(delivery);
+      if (!isDigested) this.lane(receiver).add(delivery);
     }
     if (deliveries.length > 0) this.#pendingCount += 1;
     this.#alerts.set(entry.position, entry);
@@ -104,33 +100,50 @@ export class AlertIndex {
     delivery: DeliveryEntry,
     how: Pick<DeliveryEntry, 'state' | 'lastError' | 'endedAtMs'>,
   ): void {
-    if (delivery.state !== DeliveryState.PENDING) return;
+    if (!isPendingDelivery(delivery)) return;
     Object.assign(delivery, how);
     this.#lanes.get(delivery.receiver)?.delete(delivery);
-    if (!isPending(delivery.alert)) this.#pendingCount -= 1;
+    if (!isPendingAlert(delivery.alert)) this.#pendingCount -= 1;
+    if (how.state === DeliveryState.DEAD) this.#deadCount += 1;
   }
 
-  /** Newest first. */
-  newestFirst(rule: string): AlertEntry[] {
-    const all = [...this.#alerts.values()];
-    return (rule === '' ? all : all.filter((one) => one.rule === rule)).reverse();
+  /** A delivery that was given up is pending again, or deleted. */
+  revive(delivery: DeliveryEntry, state: DeliveryState, atMs: number): void {
+    if (delivery.state !== DeliveryState.DEAD) return;
+    const wasPending = isPendingAlert(delivery.alert);
+    this.#deadCount -= 1;
+    delivery.state = state;
+    if (state !== DeliveryState.PENDING) return;
+    Object.assign(delivery, { pendingSinceMs: atMs, notBeforeMs: 0, attemptCount: 0 });
+    if (!delivery.isDigested) this.lane(delivery.receiver).add(delivery);
+    if (!wasPending) this.#pendingCount += 1;
+  }
+
+  /** Newest first, from before a position on. */
+  newestFirst(before = Infinity): AlertEntry[] {
+    return [...this.#alerts.values()].filter(({ position }) => position < before).reverse();
+  }
+
+  /** In the order in which they were raised. */
+  all(): IterableIterator<AlertEntry> {
+    return this.#alerts.values();
   }
 
   /** Forgets what is done with and beyond the limits, the oldest first. Gives how many were forgotten. */
   forget(limits: HistoryLimits, nowMs: number): number {
     let [delivered, dead] = [0, 0];
     for (const alert of this.#alerts.values()) {
-      if (isPending(alert)) continue;
-      if (isDead(alert)) dead += 1;
+      if (!isOver(alert)) continue;
+      if (isDeadAlert(alert)) dead += 1;
       else delivered += 1;
     }
     let forgotten = 0;
     for (const alert of this.#alerts.values()) {
-      if (isPending(alert)) continue;
-      const old = nowMs - alert.raisedAtMs > limits.maxAgeMs;
-      const surplus = (isDead(alert) ? dead : delivered) > limits.maxCount;
+      if (!isOver(alert)) continue;
+      const old = nowMs - alert.raisedAtMs > limits.maxAgeMs || alert.kind === AlertKind.HEARTBEAT;
+      const surplus = (isDeadAlert(alert) ? dead : delivered) > limits.maxCount;
       if (!old && !surplus) continue;
-      if (isDead(alert)) dead -= 1;
+      if (isDeadAlert(alert)) dead -= 1;
       else delivered -= 1;
       this.#remove(alert);
       forgotten += 1;
@@ -143,7 +156,7 @@ export class AlertIndex {
     let forgotten = 0;
     for (const alert of this.#alerts.values()) {
       if (alert.position >= position) break;
-      if (isPending(alert)) continue;
+      if (!isOver(alert)) continue;
       this.#remove(alert);
       forgotten += 1;
     }
@@ -152,6 +165,7 @@ export class AlertIndex {
 
   #remove(alert: AlertEntry): void {
     this.#alerts.delete(alert.position);
+    this.#deadCount -= alert.deliveries.filter(({ state }) => state === DeliveryState.DEAD).length;
     if (this.#byId.get(alert.id) === alert) this.#byId.delete(alert.id);
   }
 
@@ -163,22 +177,8 @@ export class AlertIndex {
   }
 }
 
-function pendingDelivery(alert: AlertEntry, receiver: string): DeliveryEntry {
-  return {
-    alert,
-    receiver,
-    state: DeliveryState.PENDING,
-    attemptCount: 0,
-    lastError: '',
-    endedAtMs: 0,
-    notBeforeMs: 0,
-  };
-}
-
-function isPending({ deliveries }: AlertEntry): boolean {
-  return deliveries.some(({ state }) => state === DeliveryState.PENDING);
-}
-
-function isDead({ deliveries }: AlertEntry): boolean {
-  return deliveries.some(({ state }) => state === DeliveryState.DEAD);
+/** False while somebody waits for it, or alerts may still join its group. */
+function isOver(alert: AlertEntry): boolean {
+  const isOpen = alert.group?.open !== undefined && alert.group.first === alert;
+  return !isOpen && !isPendingAlert(alert);
 }

@@ -12,11 +12,26 @@ export interface AlertMetrics {
   readonly attempts: Counter<'receiver' | 'outcome'>;
   readonly deliveries: Counter<'receiver' | 'outcome'>;
   readonly acceptSeconds: Histogram<'receiver'>;
+  readonly eventToAcceptSeconds: Histogram<'receiver'>;
+  readonly repeats: Counter;
+  readonly stages: Counter;
+  readonly digested: Counter<'receiver'>;
+  readonly own: Counter<'kind'>;
+  readonly resent: Counter<'receiver'>;
 }
 
 /** Registers the metrics of alerts. */
 export function alertMetrics(registry: Registry): AlertMetrics {
   const registers = [registry];
+  return { ...raiseMetrics(registers), ...deliveryMetrics(registers) };
+}
+
+function raiseMetrics(
+  registers: Registry[],
+): Pick<
+  AlertMetrics,
+  'raised' | 'duplicates' | 'withoutReceiver' | 'repeats' | 'stages' | 'digested' | 'own'
+> {
   return {
     raised: new Counter({
       name: 'auditing_alert_alerts_raised_total',
@@ -33,6 +48,38 @@ export function alertMetrics(registry: Registry): AlertMetrics {
       help: 'Alerts raised while the Webhook resource named no receiver: kept and listed, sent nowhere.',
       registers,
     }),
+    repeats: new Counter({
+      name: 'auditing_alert_alerts_grouped_total',
+      help: 'Alerts that joined a group: told by the count of its next update.',
+      registers,
+    }),
+    stages: new Counter({
+      name: 'auditing_alert_stages_joined_total',
+      help: 'Alerts of further stages of a request that was alerted of.',
+      registers,
+    }),
+    digested: new Counter({
+      name: 'auditing_alert_alerts_digested_total',
+      help: 'Alerts above the rate of a receiver: told by its next digest.',
+      labelNames: ['receiver'],
+      registers,
+    }),
+    own: new Counter({
+      name: 'auditing_alert_own_alerts_total',
+      help: 'Alerts that the service made itself: update, digest, heartbeat or probe.',
+      labelNames: ['kind'],
+      registers,
+    }),
+  };
+}
+
+function deliveryMetrics(
+  registers: Registry[],
+): Pick<
+  AlertMetrics,
+  'attempts' | 'deliveries' | 'resent' | 'acceptSeconds' | 'eventToAcceptSeconds'
+> {
+  return {
     attempts: new Counter({
       name: 'auditing_alert_attempts_total',
       help: 'Requests to receivers, by what they answered: taken, retry or refused.',
@@ -45,9 +92,22 @@ export function alertMetrics(registry: Registry): AlertMetrics {
       labelNames: ['receiver', 'outcome'],
       registers,
     }),
+    resent: new Counter({
+      name: 'auditing_alert_alerts_resent_total',
+      help: 'Delivered alerts sent again: to an Alertmanager that was started anew, or because they ended.',
+      labelNames: ['receiver'],
+      registers,
+    }),
     acceptSeconds: new Histogram({
       name: 'auditing_alert_accept_seconds',
       help: 'Time from raising an alert to a receiver taking it.',
+      labelNames: ['receiver'],
+      buckets: ACCEPT_BUCKETS,
+      registers,
+    }),
+    eventToAcceptSeconds: new Histogram({
+      name: 'auditing_alert_event_to_accept_seconds',
+      help: 'Time from the gateway receiving an event to a receiver taking its alert.',
       labelNames: ['receiver'],
       buckets: ACCEPT_BUCKETS,
       registers,
@@ -58,6 +118,27 @@ export function alertMetrics(registry: Registry): AlertMetrics {
 /** Registers what is measured of an outbox when somebody asks. */
 export function outboxMetrics(registry: Registry, outbox: Outbox, now: () => number): void {
   const registers = [registry];
+  laneMetrics(registers, outbox, now);
+  noiseMetrics(registers, outbox);
+  new Gauge({
+    name: 'auditing_alert_dead_letters',
+    help: 'Deliveries that were given up and are kept.',
+    registers,
+    collect() {
+      this.set(outbox.index.deadCount);
+    },
+  });
+  new Gauge({
+    name: 'auditing_alert_outbox_bytes',
+    help: 'Size of the outbox on disk.',
+    registers,
+    collect() {
+      this.set(outbox.bytes);
+    },
+  });
+}
+
+function laneMetrics(registers: Registry[], outbox: Outbox, now: () => number): void {
   const ageSeconds = (sinceMs: number): number => Math.max(0, (now() - sinceMs) / 1_000);
   new Gauge({
     name: 'auditing_alert_queue_alerts',
@@ -91,12 +172,36 @@ export function outboxMetrics(registry: Registry, outbox: Outbox, now: () => num
       this.set(since === Infinity ? 0 : ageSeconds(since));
     },
   });
+}
+
+function noiseMetrics(registers: Registry[], outbox: Outbox): void {
   new Gauge({
-    name: 'auditing_alert_outbox_bytes',
-    help: 'Size of the outbox on disk.',
+    name: 'auditing_alert_digest_waiting_alerts',
+    help: 'Alerts that wait for the next digest of a receiver.',
+    labelNames: ['receiver'],
     registers,
     collect() {
-      this.set(outbox.bytes);
+      this.reset();
+      for (const { receiver, deliveries } of outbox.state.piles.of()) {
+        this.inc({ receiver }, deliveries.length);
+      }
+    },
+  });
+  new Gauge({
+    name: 'auditing_alert_groups_open',
+    help: 'Groups that further alerts may join.',
+    registers,
+    collect() {
+      this.set(outbox.state.groups.size);
+    },
+  });
+  new Counter({
+    name: 'auditing_alert_groups_closed_early_total',
+    help: 'Groups that were closed before their time, because too many were open.',
+    registers,
+    collect() {
+      this.reset();
+      this.inc(outbox.state.groups.closedEarlyCount);
     },
   });
 }

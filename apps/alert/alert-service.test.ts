@@ -1,6 +1,11 @@
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
-import { DeliveryState, type AlertStatus, type RaiseRequest } from '@auditing/proto/alert';
+import {
+  DeliveryState,
+  ListRequest,
+  type AlertStatus,
+  type RaiseRequest,
+} from '@auditing/proto/alert';
 import { queue } from '@auditing/service/queue';
 import { RpcError } from '@auditing/service/rpc-error';
 import { startFaultServer, type FaultServer } from './testing/fault-server';
@@ -10,6 +15,8 @@ import { sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './test
 import { until } from './testing/until';
 
 const SIGNAL = new AbortController().signal;
+
+jest.setTimeout(30_000);
 
 describe('alert service', () => {
   const scratch = scratchFolder();
@@ -33,7 +40,7 @@ describe('alert service', () => {
     const other = sampleAlert('other', { rule: 'alerting-rule.ResourceChange' });
     await service.api.raise(sampleRequest(1, [...sampleAlerts('pod', 3), other]), SIGNAL);
     const names = async (rule: string, limit: number): Promise<(string | undefined)[]> =>
-      (await service.api.list({ rule, limit }, SIGNAL)).alerts.map(
+      (await service.api.list(ListRequest.fromPartial({ rule, limit }), SIGNAL)).alerts.map(
         ({ alert }) => alert?.event?.objectRef?.name,
       );
     expect(await names('', 0)).toEqual(['other', 'pod-2', 'pod-1', 'pod-0']);

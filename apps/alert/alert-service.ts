@@ -1,30 +1,46 @@
 import { batchName } from '@auditing/audit-event/batch-name';
 import { status } from '@grpc/grpc-js';
-import { DeliveryState, RaiseResponse, type AlertServiceService } from '@auditing/proto/alert';
-import type { AlertStatus, Delivery, ListRequest, RaiseRequest } from '@auditing/proto/alert';
+import {
+  DeliveryState,
+  RaiseResponse,
+  type AlertServiceGetRequest,
+  type AlertServiceService,
+  type AlertStatus,
+  type RaiseRequest,
+  type TestReceiverRequest,
+  type TestReceiverResponse,
+} from '@auditing/proto/alert';
 import type { BatchId } from '@auditing/proto/event';
-import type { Timestamp } from '@auditing/proto/timestamp';
 import type { Api } from '@auditing/service/rpc';
 import { RpcError } from '@auditing/service/rpc-error';
 import { answerStream } from '@auditing/service/stream-call';
 import { traced, type Tracing } from '@auditing/service/tracing';
 import type { Logger } from 'pino';
-import type { AlertEntry, DeliveryEntry } from './alert-index';
 import type { AlertMetrics } from './alert-metrics';
+import { readStatus } from './alert-status';
 import { AlertWatch } from './alert-watch';
-import { OutboxUnavailableError, type Outbox } from './outbox';
+import { reviveDeadLetters } from './dead-letters';
+import type { Dispatcher } from './dispatcher';
+import { listAlerts, listDeadLetters } from './list-alerts';
+import type { Outbox } from './outbox';
+import { OutboxUnavailableError } from './outbox-records';
+import { probe } from './probe';
+import type { ReceiverOptions } from './receivers/receiver';
+import { testReceiver } from './test-receiver';
 
 /** Requests of one stream worked on at once: they share an fsync, and each holds its alerts in memory. */
 const STREAM_WINDOW = 16;
-const LIST_DEFAULT = 100;
-const LIST_MAX = 1_000;
 const KEY_BYTES = 32;
+const ID_BYTES = 32;
 
 /** What the service works with. */
 export interface AlertServiceOptions {
   readonly outbox: Outbox;
+  readonly dispatcher: Dispatcher;
+  readonly receiver: ReceiverOptions;
   readonly metrics: AlertMetrics;
   readonly tracing: Tracing;
+  readonly now: () => number;
   readonly log: Logger;
   /** Names of the receivers in use; undefined until they are known. */
   readonly receivers: () => readonly string[] | undefined;
@@ -32,7 +48,7 @@ export interface AlertServiceOptions {
 
 /** The service, as the gateway and tools see it. */
 export function alertApi(options: AlertServiceOptions): Api<typeof AlertServiceService> {
-  const { outbox, tracing, log } = options;
+  const { outbox, dispatcher, tracing, log } = options;
   const watch = new AlertWatch((alert) => readStatus(outbox, alert));
   outbox.onChange = (alert) => watch.tell(alert);
   const raise = traced(tracing, 'AlertService/Raise', (request: RaiseRequest) =>
@@ -46,9 +62,51 @@ export function alertApi(options: AlertServiceOptions): Api<typeof AlertServiceS
       log,
       subject: ({ id }) => ({ batch: batchName(id) }),
     }),
-    list: async (request) => ({ alerts: await listAlerts(outbox, request) }),
+    list: (request, signal) => listAlerts(outbox, request, signal),
     watch: ({ rule }, signal) => watch.watch(rule, signal),
+    get: (request) => getAlert(outbox, request),
+    listReceivers: () => Promise.resolve({ receivers: dispatcher.status() }),
+    testReceiver: (request, signal) => test(options, request, signal),
+    probe: (request, signal) => orUnavailable(() => probe(options, request, signal)),
+    deadLetters: (request) => listDeadLetters(outbox, request),
+    redriveDeadLetters: async ({ selection }) => ({
+      redrivenCount: await orUnavailable(() =>
+        reviveDeadLetters(outbox, selection, DeliveryState.PENDING),
+      ),
+    }),
+    deleteDeadLetters: async ({ selection }) => ({
+      deletedCount: await orUnavailable(() =>
+        reviveDeadLetters(outbox, selection, DeliveryState.DISCARDED),
+      ),
+    }),
   };
+}
+
+async function getAlert(outbox: Outbox, { id }: AlertServiceGetRequest): Promise<AlertStatus> {
+  if (id.length !== ID_BYTES) {
+    throw new RpcError(status.INVALID_ARGUMENT, `id: expected ${ID_BYTES} bytes, got ${id.length}`);
+  }
+  const alert = outbox.index.byId(id.toString('latin1'));
+  const found = alert && (await readStatus(outbox, alert));
+  if (found) return found;
+  throw new RpcError(
+    status.NOT_FOUND,
+    `no alert ${id.toString('hex')}: it was never raised, or it is older than AUDITING_ALERT_HISTORY_AGE and _MAX keep`,
+  );
+}
+
+async function test(
+  { dispatcher, receiver }: AlertServiceOptions,
+  { receiver: name }: TestReceiverRequest,
+  signal: AbortSignal,
+): Promise<TestReceiverResponse> {
+  const spec = dispatcher.spec(name);
+  if (spec) return testReceiver(spec, receiver, signal);
+  const known = dispatcher.status().map((one) => one.name);
+  throw new RpcError(
+    status.NOT_FOUND,
+    `receiver: expected one of ${known.join(', ') || 'none that is configured'}, got ${JSON.stringify(name)}`,
+  );
 }
 
 async function raiseAlerts(
@@ -64,12 +122,22 @@ async function raiseAlerts(
       'the receivers are not known yet: the rule service has not been reached; send again',
     );
   }
-  try {
+  return orUnavailable(async () => {
     const counts = await outbox.raise({ ...request, id }, names);
-    metrics.raised.inc(counts.raisedCount);
-    metrics.duplicates.inc(counts.duplicateCount);
-    if (names.length === 0) metrics.withoutReceiver.inc(counts.raisedCount);
-    return { call: request.call, ...counts, error: undefined };
+    const { raisedCount, duplicateCount } = counts;
+    metrics.raised.inc(raisedCount);
+    metrics.duplicates.inc(duplicateCount);
+    metrics.repeats.inc(counts.repeatCount);
+    metrics.stages.inc(counts.stageCount);
+    for (const [receiver, count] of counts.digested) metrics.digested.inc({ receiver }, count);
+    if (names.length === 0) metrics.withoutReceiver.inc(raisedCount);
+    return { call: request.call, raisedCount, duplicateCount, error: undefined };
+  });
+}
+
+async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     if (!(error instanceof OutboxUnavailableError)) throw error;
     throw new RpcError(status.UNAVAILABLE, error.message, { cause: error });
@@ -94,53 +162,4 @@ function checkAlerts({ alerts }: RaiseRequest): void {
         : `event.key: expected ${KEY_BYTES} bytes, got ${keyBytes}`;
     throw new RpcError(status.INVALID_ARGUMENT, `alerts[${place}].${what}`);
   });
-}
-
-async function listAlerts(outbox: Outbox, { rule, limit }: ListRequest): Promise<AlertStatus[]> {
-  if (limit > LIST_MAX) {
-    throw new RpcError(
-      status.INVALID_ARGUMENT,
-      `limit: expected at most ${LIST_MAX}, got ${limit}`,
-    );
-  }
-  const found: AlertStatus[] = [];
-  for (const alert of outbox.index.newestFirst(rule).slice(0, limit || LIST_DEFAULT)) {
-    const one = await readStatus(outbox, alert);
-    if (one) found.push(one);
-  }
-  return found;
-}
-
-/** Undefined if the alert was forgotten meanwhile. */
-async function readStatus(outbox: Outbox, alert: AlertEntry): Promise<AlertStatus | undefined> {
-  if (outbox.index.get(alert.position) !== alert) return undefined;
-  const raised = await outbox.load(alert).catch((error: unknown) => {
-    if (outbox.index.get(alert.position) !== alert) return undefined;
-    throw error;
-  });
-  if (raised === undefined) return undefined;
-  const ids = new Map(raised.deliveries.map(({ receiver, id }) => [receiver, id.toString('hex')]));
-  return {
-    alert: raised.alert,
-    raisedAt: timestampOf(alert.raisedAtMs),
-    deliveries: alert.deliveries.map((one) => deliveryStatus(one, ids.get(one.receiver) ?? '')),
-  };
-}
-
-function deliveryStatus(delivery: DeliveryEntry, id: string): Delivery {
-  const { receiver, state, attemptCount, lastError, endedAtMs } = delivery;
-  const isDelivered = state === DeliveryState.DELIVERED;
-  return {
-    receiver,
-    id,
-    state,
-    attemptCount,
-    lastError,
-    deliveredAt: isDelivered ? timestampOf(endedAtMs) : undefined,
-  };
-}
-
-function timestampOf(ms: number): Timestamp {
-  const seconds = Math.floor(ms / 1_000);
-  return { seconds: BigInt(seconds), nanos: Math.round((ms - seconds * 1_000) * 1e6) };
 }

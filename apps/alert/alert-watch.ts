@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { AlertStatus } from '@auditing/proto/alert';
 import { RpcError } from '@auditing/service/rpc-error';
-import type { AlertEntry } from './alert-index';
+import type { AlertEntry } from './alert-entry';
 import { Bell } from './bell';
 
 /** Changed alerts that one slow watcher may be behind by. Each counts once, however often it changed. */

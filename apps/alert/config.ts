@@ -2,6 +2,7 @@ import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
 import { GRPC_CONNECTION_AGE_SETTING } from '@auditing/service/grpc-server';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import {
+  boolean,
   bytes,
   duration,
   integer,
@@ -20,6 +21,17 @@ const positiveDuration: Parser<number> = {
     const ms = duration.parse(value);
     if (ms <= 0) throw new TypeError();
     return ms;
+  },
+};
+
+/** Where people reach something: no slash at its end. */
+const externalUrl: Parser<string> = {
+  expected: 'a url that begins with http:// or https://, or nothing',
+  unit: 'url',
+  parse(value) {
+    if (value === '') return '';
+    if (!/^https?:\/\//.test(value) || !URL.canParse(value)) throw new TypeError();
+    return value.replace(/\/+$/, '');
   },
 };
 
@@ -83,6 +95,60 @@ export const SETTINGS = {
     parser: integer(0, 10_000_000),
     fallback: '10000',
     description: 'How many delivered alerts are listed, and as many dead ones again.',
+  },
+  secretsDir: {
+    variable: 'AUDITING_ALERT_SECRETS_DIR',
+    parser: path,
+    fallback: './secrets',
+    description:
+      'Folder of the secrets that receivers refer to: a file by its path below it, an entry of a Secret as `<name>/<key>`. They are read anew every 10 s.',
+  },
+  groupWindowMs: {
+    variable: 'AUDITING_ALERT_GROUP_WINDOW',
+    parser: duration,
+    fallback: '5m',
+    description:
+      'Alerts of one rule, cluster, namespace, resource, name, user and verb within this time are told as one: the first at once, the others by an update. 0: each goes out.',
+  },
+  ratePerMinute: {
+    variable: 'AUDITING_ALERT_RATE',
+    parser: integer(0, 1_000_000),
+    fallback: '60',
+    description:
+      'Alerts of one rule that one receiver gets one by one, a minute in the long run; those above go into a digest. 0: no limit.',
+  },
+  rateBurst: {
+    variable: 'AUDITING_ALERT_BURST',
+    parser: integer(1, 1_000_000),
+    fallback: '1000',
+    description: 'Alerts of one rule that one receiver gets one by one after a quiet time.',
+  },
+  digestIntervalMs: {
+    variable: 'AUDITING_ALERT_DIGEST_INTERVAL',
+    parser: positiveDuration,
+    fallback: '1m',
+    description: 'How long a digest waits for more alerts after its first.',
+  },
+  heartbeatMs: {
+    variable: 'AUDITING_ALERT_HEARTBEAT',
+    parser: duration,
+    fallback: '0',
+    description:
+      'Every receiver gets the alert `AuditingHeartbeat` this often, so that its absence can be noticed. Keep it well below `AUDITING_ALERT_HOLD`. 0: never.',
+  },
+  hasTimeLabel: {
+    variable: 'AUDITING_ALERT_TIME_LABEL',
+    parser: boolean,
+    fallback: 'true',
+    description:
+      'True: alerts have the labels of KubeSphere, `requestReceivedTimestamp` and `group` among them, so that each is one of its own. False: few and stable labels, with `cluster`.',
+  },
+  externalUrl: {
+    variable: 'AUDITING_ALERT_EXTERNAL_URL',
+    parser: externalUrl,
+    fallback: '',
+    description:
+      'Where people reach the query API of the gateway, such as `https://auditing.example.com`. Alerts link to their events there; without it they have no links.',
   },
   grpcListen: {
     variable: 'AUDITING_GRPC_LISTEN',

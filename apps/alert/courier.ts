@@ -3,11 +3,12 @@ import { backoffMs, type Backoff } from '@auditing/service/retry';
 import { wait } from '@auditing/service/wait';
 import type { Logger } from 'pino';
 import type { AlertMetrics } from './alert-metrics';
-import type { DeliveryEntry } from './alert-index';
+import type { DeliveryEntry } from './alert-entry';
 import { deliver, type ItemAnswer } from './deliver';
 import type { Lane } from './lane';
-import type { Ending, Outbox } from './outbox';
-import { deliveryOf } from './outgoing';
+import type { Outbox } from './outbox';
+import type { Ending } from './outbox-records';
+import { outgoingOf } from './outgoing';
 import type { Answer, Outgoing, Receiver } from './receivers/receiver';
 
 /** The cap is what operators expect of a queue that comes back by itself within a minute. */
@@ -26,6 +27,8 @@ export interface CourierOptions {
   readonly log: Logger;
   /** An alert that was not taken by this age is given up. */
   readonly maxAgeMs: number;
+  /** Told why a request failed; empty once one does not. */
+  readonly onAnswer: (lastError: string) => void;
   readonly backoff: Backoff;
   readonly now: () => number;
 }
@@ -94,12 +97,15 @@ class Courier {
 
   /** Sends one batch; each alert is read from disk just now, and forgotten right after. */
   async #deliver(batch: readonly DeliveryEntry[]): Promise<ItemAnswer<DeliveryEntry>[]> {
-    const { receiver, outbox, metrics, name } = this.#options;
+    const { receiver, outbox, metrics, name, onAnswer } = this.#options;
     const loaded = new Map<DeliveryEntry, Outgoing>();
     const damaged: ItemAnswer<DeliveryEntry>[] = [];
     const load = async (delivery: DeliveryEntry): Promise<void> => {
       try {
-        loaded.set(delivery, deliveryOf(await outbox.load(delivery.alert), name));
+        const raised = await outbox.load(delivery.alert);
+        loaded.set(delivery, outgoingOf(raised, delivery));
+        // What its group has come to counts as told once the receiver takes it.
+        delivery.revision = delivery.alert.group?.revision ?? 0;
       } catch (error) {
         this.#options.log.error({ err: error, receiver: name }, 'alert cannot be read back');
         const reason = 'its record in the outbox is damaged';
@@ -115,6 +121,7 @@ class Courier {
         const outgoing = part.flatMap((delivery) => loaded.get(delivery) ?? []);
         const answer = await receiver.send(outgoing, this.#signal);
         metrics.attempts.inc({ receiver: name, outcome: answer.kind });
+        onAnswer(answer.kind === 'taken' ? '' : answer.reason);
         return answer;
       },
     );
@@ -167,7 +174,7 @@ class Courier {
 
   async #giveUpOld(): Promise<void> {
     const { maxAgeMs, now } = this.#options;
-    const old = [...this.#lane.raisedBefore(now() - maxAgeMs)];
+    const old = [...this.#lane.pendingBefore(now() - maxAgeMs)];
     const hours = Math.round(maxAgeMs / 360_000) / 10;
     await this.#end(
       old.map((delivery) => ({
@@ -187,8 +194,10 @@ class Courier {
         dead.push(ending.reason);
         continue;
       }
-      const seconds = (now() - ending.delivery.alert.raisedAtMs) / 1_000;
-      metrics.acceptSeconds.observe({ receiver: name }, Math.max(0, seconds));
+      const { raisedAtMs, receivedAtMs } = ending.delivery.alert;
+      const since = (ms: number): number => Math.max(0, (now() - ms) / 1_000);
+      metrics.acceptSeconds.observe({ receiver: name }, since(raisedAtMs));
+      metrics.eventToAcceptSeconds.observe({ receiver: name }, since(receivedAtMs));
     }
     const deliveredCount = endings.length - dead.length;
     metrics.deliveries.inc({ receiver: name, outcome: 'delivered' }, deliveredCount);

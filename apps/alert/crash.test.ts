@@ -15,7 +15,7 @@ import { testRuntime } from '@auditing/service/testing/runtime';
 import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
 import { scratchFolder } from './testing/opened';
 import { ruleStub } from './testing/rule-stub';
-import { sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
+import { ALL, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
 
 const KILLS = 8;
@@ -100,7 +100,7 @@ describe('kill -9 of the process', () => {
     for (let kill = 0; kill < KILLS; kill += 1) {
       running = await start();
       const killing = new AbortController();
-      const killed = sleep(150 + kill * 25).then(async () => {
+      const killed = sleep(300 + kill * 50).then(async () => {
         await running?.kill();
         killing.abort();
       });
@@ -128,7 +128,7 @@ describe('kill -9 of the process', () => {
     await until(
       'everything is delivered',
       async () => {
-        const { alerts } = await api.list({ rule: '', limit: 1_000 }, signal);
+        const { alerts } = await api.list(ALL, signal);
         return alerts.every(({ deliveries }) => deliveries[0]?.state === DeliveryState.DELIVERED);
       },
       30_000,

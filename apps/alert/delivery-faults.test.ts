@@ -5,7 +5,7 @@ import { Priority } from '@auditing/proto/event';
 import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
 import { opened, scratchFolder, type Opened } from './testing/opened';
 import { ruleStub } from './testing/rule-stub';
-import { sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
+import { ALL, sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
 
 const SIGNAL = new AbortController().signal;
@@ -31,8 +31,7 @@ describe('delivery to a server that fails', () => {
     const rule = ruleStub([sampleReceiver(type, server.url)]);
     service = await opened(join(scratch.path, String(folders)), rule, env);
   };
-  const listed = async (): Promise<AlertStatus[]> =>
-    (await service.api.list({ rule: '', limit: 1_000 }, SIGNAL)).alerts;
+  const listed = async (): Promise<AlertStatus[]> => (await service.api.list(ALL, SIGNAL)).alerts;
   const settled = (): Promise<AlertStatus[]> =>
     until('every delivery is over', async () => {
       const alerts = await listed();

@@ -4,7 +4,7 @@ import { Receiver } from '@auditing/proto/rule';
 import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
 import { opened, scratchFolder, type Opened } from './testing/opened';
 import { ruleStub } from './testing/rule-stub';
-import { sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
+import { ALL, sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
 
 const SIGNAL = new AbortController().signal;
@@ -30,8 +30,7 @@ describe('receivers of the Webhook resource', () => {
   });
   afterAll(() => scratch.remove());
 
-  const listed = async (): Promise<AlertStatus[]> =>
-    (await service.api.list({ rule: '', limit: 1_000 }, SIGNAL)).alerts;
+  const listed = async (): Promise<AlertStatus[]> => (await service.api.list(ALL, SIGNAL)).alerts;
   const raise = (sequence: number, name: string) =>
     service.api.raise(sampleRequest(sequence, [sampleAlert(name)]), SIGNAL);
   const taken = (server: FaultServer, count: number): Promise<string[]> =>

@@ -1,10 +1,12 @@
-import { DeliveryState } from '@auditing/proto/alert';
+import { DeliveryState, type ReceiverStatus } from '@auditing/proto/alert';
 import { Receiver as ReceiverSpec } from '@auditing/proto/rule';
 import type { Backoff } from '@auditing/service/retry';
 import { wait } from '@auditing/service/wait';
 import type { Logger } from 'pino';
 import type { AlertMetrics } from './alert-metrics';
 import { runCourier } from './courier';
+import { timestampOf } from './event-text';
+import { runKeeper } from './keeper';
 import type { Outbox } from './outbox';
 import type { Receiver, ReceiverOptions } from './receivers/receiver';
 import { openReceiver } from './receivers/receivers';
@@ -20,12 +22,19 @@ export interface DispatcherOptions {
   readonly backoff: Backoff;
   readonly now: () => number;
   readonly receiver: ReceiverOptions;
+  /** Puts what waits for a digest to this receiver into one now. */
+  readonly digestAll: (receiver: string) => Promise<void>;
 }
 
 /** One receiver at work, or one that is gone and whose alerts wait for it. */
 interface Worker {
   /** The receiver as the resource has it; undefined for one that is gone. */
   readonly spec: ReceiverSpec | undefined;
+  /** Why it cannot be used; empty if it can. */
+  readonly problem: string;
+  readonly receiver: Receiver | undefined;
+  /** Why its last request failed; empty if it did not. */
+  lastError: string;
   readonly stop: () => Promise<void>;
 }
 
@@ -47,6 +56,38 @@ export class Dispatcher {
    */
   use(specs: readonly ReceiverSpec[]): void {
     this.#changes = this.#changes.then(() => this.#apply(specs));
+  }
+
+  /** The receiver of a name, as the resource has it; undefined if there is none. */
+  spec(name: string): ReceiverSpec | undefined {
+    return this.#workers.get(name)?.spec;
+  }
+
+  /** The open receiver of a name. */
+  receiver(name: string): Receiver | undefined {
+    return this.#workers.get(name)?.receiver;
+  }
+
+  /** All receivers, and how they fare. */
+  status(): ReceiverStatus[] {
+    const { index, piles } = this.#options.outbox.state;
+    return [...this.#workers].map(([name, worker]) => {
+      const lane = index.lanes.get(name);
+      const digested = piles.of(name).flatMap(({ deliveries }) => deliveries);
+      const oldestMs = Math.min(
+        lane?.oldestMs ?? Infinity,
+        digested[0]?.pendingSinceMs ?? Infinity,
+      );
+      return {
+        name,
+        type: worker.spec?.type ?? '',
+        problem: worker.problem,
+        lastError: worker.lastError,
+        pendingCount: (lane?.size ?? 0) + digested.length,
+        oldestPending: oldestMs === Infinity ? undefined : timestampOf(oldestMs),
+        instances: worker.receiver?.instances?.() ?? [],
+      };
+    });
   }
 
   /** Stops all couriers; what was not taken stays in the outbox. */
@@ -78,34 +119,38 @@ export class Dispatcher {
 
   #start(spec: ReceiverSpec): Worker {
     const { name } = spec;
-    const { log } = this.#options;
-    const receiver = this.#open(spec);
-    log.info({ receiver: name, type: spec.type }, 'receiver in use');
+    const options = this.#options;
+    const { receiver, problem } = this.#open(spec);
+    options.log.info({ receiver: name, type: spec.type }, 'receiver in use');
     const stopping = new AbortController();
-    const done = runCourier({ ...this.#options, name, receiver }, stopping.signal);
-    return {
+    const { signal } = stopping;
+    const onAnswer = (lastError: string): string => (worker.lastError = lastError);
+    const courier = runCourier({ ...options, name, receiver, onAnswer }, signal);
+    const { keeping } = receiver;
+    const keeper = keeping && runKeeper({ ...options, name, keeping }, signal);
+    const worker: Worker = {
       spec,
+      problem,
+      receiver,
+      lastError: problem,
       async stop() {
         stopping.abort();
-        await done;
+        await Promise.all([courier, keeper]);
         await receiver.close();
       },
     };
+    return worker;
   }
 
   /** A receiver that cannot be opened keeps its alerts until somebody mends the resource. */
-  #open(spec: ReceiverSpec): Receiver {
+  #open(spec: ReceiverSpec): { receiver: Receiver; problem: string } {
     try {
-      return openReceiver(spec, this.#options.receiver);
+      return { receiver: openReceiver(spec, this.#options.receiver), problem: '' };
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       this.#options.log.error({ receiver: spec.name, reason }, 'receiver cannot be used');
-      return {
-        batchMax: 1,
-        concurrency: 1,
-        send: () => Promise.resolve({ kind: 'retry', reason }),
-        close: () => Promise.resolve(),
-      };
+      const receiver = unusable(reason);
+      return { receiver, problem: reason };
     }
   }
 
@@ -118,6 +163,9 @@ export class Dispatcher {
       .catch(() => undefined);
     return {
       spec: undefined,
+      problem: '',
+      receiver: undefined,
+      lastError: '',
       async stop() {
         stopping.abort();
         await done;
@@ -126,7 +174,8 @@ export class Dispatcher {
   }
 
   async #giveUp(name: string, signal: AbortSignal): Promise<void> {
-    const { outbox, metrics, log } = this.#options;
+    const { outbox, metrics, log, digestAll } = this.#options;
+    await digestAll(name);
     const left = [...outbox.index.lane(name)];
     const reason = 'the receiver was removed from the Webhook resource';
     await outbox.end(
@@ -139,6 +188,16 @@ export class Dispatcher {
     outbox.index.dropLane(name);
     this.#workers.delete(name);
   }
+}
+
+/** Takes nothing, and says why. */
+function unusable(reason: string): Receiver {
+  return {
+    batchMax: 1,
+    concurrency: 1,
+    send: () => Promise.resolve({ kind: 'retry', reason }),
+    close: () => Promise.resolve(),
+  };
 }
 
 function sameSpec(a: ReceiverSpec, b: ReceiverSpec): boolean {

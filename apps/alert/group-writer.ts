@@ -20,6 +20,19 @@ export interface WriteJob<T> {
 export interface Staged {
   readonly batches: Set<string>;
   readonly alerts: Set<string>;
+  /** First alerts of groups that are begun, by group key. */
+  readonly groups: Map<string, StagedFirst>;
+  /** The same by request key. */
+  readonly requests: Map<string, StagedFirst>;
+  /** Tokens that are taken, by rule and receiver. */
+  readonly tokens: Map<string, number>;
+}
+
+/** The first alert of a group, as far as joining it needs. */
+export interface StagedFirst {
+  readonly id: Buffer;
+  /** Receivers that get it by a digest. */
+  readonly digestedFor: readonly string[];
 }
 
 interface Waiting {
@@ -74,7 +87,13 @@ export class GroupWriter {
   }
 
   async #writeGroup(jobs: readonly Waiting[]): Promise<void> {
-    const staged: Staged = { batches: new Set(), alerts: new Set() };
+    const staged: Staged = {
+      batches: new Set(),
+      alerts: new Set(),
+      groups: new Map(),
+      requests: new Map(),
+      tokens: new Map(),
+    };
     const prepared: { job: Waiting; records: readonly Uint8Array[] }[] = [];
     for (const job of jobs) {
       try {

@@ -1,6 +1,6 @@
 import { Bell } from './bell';
 import { Priority } from '@auditing/proto/event';
-import type { DeliveryEntry } from './alert-index';
+import type { DeliveryEntry } from './alert-entry';
 
 const HIGHEST_FIRST = [
   Priority.WARNING,
@@ -22,12 +22,12 @@ export class Lane {
     return size;
   }
 
-  /** When the oldest was raised, in milliseconds; undefined if there is none. */
+  /** Since when the oldest is pending, in milliseconds; undefined if there is none. */
   get oldestMs(): number | undefined {
     let oldest: number | undefined;
     for (const deliveries of this.#byPriority.values()) {
-      for (const { alert } of deliveries) {
-        oldest = Math.min(oldest ?? Infinity, alert.raisedAtMs);
+      for (const { pendingSinceMs } of deliveries) {
+        oldest = Math.min(oldest ?? Infinity, pendingSinceMs);
         break;
       }
     }
@@ -51,11 +51,11 @@ export class Lane {
     for (const priority of HIGHEST_FIRST) yield* this.#byPriority.get(priority) ?? [];
   }
 
-  /** Those raised before a moment. */
-  *raisedBefore(ms: number): Generator<DeliveryEntry, void, undefined> {
+  /** Those pending since before a moment. */
+  *pendingBefore(ms: number): Generator<DeliveryEntry, void, undefined> {
     for (const deliveries of this.#byPriority.values()) {
       for (const delivery of deliveries) {
-        if (delivery.alert.raisedAtMs >= ms) break;
+        if (delivery.pendingSinceMs >= ms) break;
         yield delivery;
       }
     }

@@ -3,8 +3,10 @@ import { faultyDisk, type FaultyDisk } from '@auditing/journal/faulty-files';
 import type { Files } from '@auditing/journal/files';
 import { DeliveryState, type Alert, type RaiseRequest } from '@auditing/proto/alert';
 import type { BatchId } from '@auditing/proto/event';
-import type { AlertEntry } from './alert-index';
-import { openOutbox, OutboxUnavailableError, type Outbox, type OutboxLimits } from './outbox';
+import type { AlertEntry } from './alert-entry';
+import type { NoiseLimits } from './outbox-state';
+import { openOutbox, type Outbox, type OutboxLimits } from './outbox';
+import { OutboxUnavailableError } from './outbox-records';
 import { sampleAlert, sampleAlerts, sampleRequest } from './testing/samples';
 
 const SIGNAL = new AbortController().signal;
@@ -14,10 +16,15 @@ const LIMITS: OutboxLimits = {
   maxPending: 100_000,
 };
 const RECEIVERS = ['a', 'b'];
+/** Every alert goes out by itself. */
+const NOISE: NoiseLimits = { groupWindowMs: 0, rate: { perMinute: 0, burst: 1 } };
 
 function open(files: Files, limits: Partial<OutboxLimits> = {}, now = Date.now): Promise<Outbox> {
   const log = pino({ level: 'silent' });
-  return openOutbox({ directory: '/outbox', files, log, now, limits: { ...LIMITS, ...limits } });
+  return openOutbox({
+    ...{ directory: '/outbox', files, log, now, noise: NOISE },
+    limits: { ...LIMITS, ...limits },
+  });
 }
 
 function batch(sequence: number, alerts: Alert[]): RaiseRequest & { id: BatchId } {
@@ -38,6 +45,8 @@ async function deliverAll(outbox: Outbox, receiver: string): Promise<void> {
   await outbox.end(endings, SIGNAL);
 }
 
+jest.setTimeout(30_000);
+
 describe('outbox', () => {
   let disk: FaultyDisk;
   beforeEach(() => {
@@ -52,12 +61,15 @@ describe('outbox', () => {
       outbox.raise(request, RECEIVERS),
     ]);
     expect(both).toEqual([
-      { raisedCount: 3, duplicateCount: 0 },
-      { raisedCount: 0, duplicateCount: 3 },
+      expect.objectContaining({ raisedCount: 3, duplicateCount: 0 }),
+      expect.objectContaining({ raisedCount: 0, duplicateCount: 3 }),
     ]);
     await outbox.close();
     const again = await open(disk.files);
-    expect(await again.raise(request, RECEIVERS)).toEqual({ raisedCount: 0, duplicateCount: 3 });
+    expect(await again.raise(request, RECEIVERS)).toMatchObject({
+      raisedCount: 0,
+      duplicateCount: 3,
+    });
     expect(pendingOf(again, 'a')).toHaveLength(3);
     await again.close();
   });
@@ -68,7 +80,7 @@ describe('outbox', () => {
     await outbox.raise(batch(1, [alert]), RECEIVERS);
     const other = { ...alert, rule: 'alerting-rule.ResourceChange' };
     const counts = await outbox.raise(batch(2, [alert, other]), RECEIVERS);
-    expect(counts).toEqual({ raisedCount: 1, duplicateCount: 1 });
+    expect(counts).toMatchObject({ raisedCount: 1, duplicateCount: 1 });
     await outbox.close();
   });
 
@@ -103,7 +115,7 @@ describe('outbox', () => {
     const again = await open(disk.files);
     expect(pendingOf(again, 'a')).toHaveLength(0);
     expect(pendingOf(again, 'b')).toHaveLength(2);
-    const [, , first] = again.index.newestFirst('');
+    const [, , first] = again.index.newestFirst();
     expect(first?.deliveries[1]).toMatchObject({ state: DeliveryState.DEAD, lastError: 'no' });
     await again.close();
   });
@@ -223,7 +235,7 @@ describe('outbox over power cuts', () => {
       }
       const all = await Promise.all(
         again.index
-          .newestFirst('')
+          .newestFirst()
           .map(async (one) => (await again.load(one)).alert?.event?.auditId ?? ''),
       );
       expect(all).toHaveLength(24);

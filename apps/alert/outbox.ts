@@ -1,7 +1,5 @@
-import type { BatchMarks } from '@auditing/audit-event/batch-marks';
 import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
-import { JournalFailedError, JournalFullError } from '@auditing/journal/journal-error';
 import { openJournal } from '@auditing/journal/open-journal';
 import { DeliveryState, type RaiseRequest } from '@auditing/proto/alert';
 import type { BatchId } from '@auditing/proto/event';
@@ -9,10 +7,24 @@ import { OutboxRecord, type RaisedAlert } from '@auditing/proto/outbox';
 import { backoffMs, type Backoff } from '@auditing/service/retry';
 import { wait } from '@auditing/service/wait';
 import type { Logger } from 'pino';
-import { alertIds, batchText, deliveryId } from './alert-ids';
-import type { AlertEntry, AlertIndex, DeliveryEntry, HistoryLimits } from './alert-index';
+import { alertIds, batchText } from './alert-ids';
+import type { AlertEntry, DeliveryEntry, Suppression } from './alert-entry';
+import type { HistoryLimits } from './alert-index';
 import { GroupWriter, type Staged } from './group-writer';
-import { newAlert, replay } from './outbox-replay';
+import { replay } from './outbox-replay';
+import {
+  countsOf,
+  encode,
+  NOTHING_RAISED,
+  OutboxUnavailableError,
+  outcomeRecord,
+  placeOf,
+  unavailable,
+  type Ending,
+  type RaiseCounts,
+} from './outbox-records';
+import type { NoiseLimits, OutboxState } from './outbox-state';
+import { planAlert } from './raise-plan';
 
 /** Small, so that little more is kept than is needed: only whole segments are removed. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -26,6 +38,7 @@ export interface OutboxOptions {
   readonly directory: string;
   readonly log: Logger;
   readonly limits: OutboxLimits;
+  readonly noise: NoiseLimits;
   /** File operations; the real ones unless a test gives others. */
   readonly files?: Files;
   /** Milliseconds since 1970. */
@@ -41,26 +54,6 @@ export interface OutboxLimits {
   readonly maxPending: number;
 }
 
-/** Thrown when an alert cannot be put on disk now. */
-export class OutboxUnavailableError extends Error {
-  override readonly name = 'OutboxUnavailableError';
-}
-
-/** What became of the alerts of a batch. */
-export interface RaiseCounts {
-  readonly raisedCount: number;
-  readonly duplicateCount: number;
-}
-
-/** How a delivery ended. */
-export type Ending =
-  | { readonly delivery: DeliveryEntry; readonly state: DeliveryState.DELIVERED }
-  | {
-      readonly delivery: DeliveryEntry;
-      readonly state: DeliveryState.DEAD;
-      readonly reason: string;
-    };
-
 /** Opens an outbox and brings back what it held. */
 export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
   const { directory, files, log } = options;
@@ -70,14 +63,7 @@ export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
     ...(files && { files }),
     onRepair: (repair) => log.warn(repair, 'outbox had a torn end, as after a crash'),
   });
-  const { index, marks } = await replay(journal, log);
-  return new Outbox(options, { journal, index, marks });
-}
-
-interface OutboxState {
-  readonly journal: Journal;
-  readonly index: AlertIndex;
-  readonly marks: BatchMarks;
+  return new Outbox(options, journal, await replay({ journal, log, noise: options.noise }));
 }
 
 /**
@@ -87,18 +73,21 @@ interface OutboxState {
 export class Outbox {
   /** Called when an alert was raised, or a delivery of it tried or ended. */
   onChange: (alert: AlertEntry, what: 'raised' | 'changed') => void = () => undefined;
-  readonly index: AlertIndex;
+  /** Only this class changes it. */
+  readonly state: OutboxState;
   readonly #options: OutboxOptions;
   readonly #journal: Journal;
-  readonly #marks: BatchMarks;
   readonly #writer: GroupWriter;
 
-  constructor(options: OutboxOptions, { journal, index, marks }: OutboxState) {
+  constructor(options: OutboxOptions, journal: Journal, state: OutboxState) {
     this.#options = options;
     this.#journal = journal;
-    this.index = index;
-    this.#marks = marks;
+    this.state = state;
     this.#writer = new GroupWriter(journal);
+  }
+
+  get index(): OutboxState['index'] {
+    return this.state.index;
   }
 
   /** Bytes on disk. */
@@ -116,7 +105,7 @@ export class Outbox {
     receivers: readonly string[],
   ): Promise<RaiseCounts> {
     // Nothing to keep: a batch without alerts needs no mark, for taking it twice changes nothing.
-    if (alerts.length === 0) return { raisedCount: 0, duplicateCount: 0 };
+    if (alerts.length === 0) return NOTHING_RAISED;
     const ids = alertIds(id, alerts);
     let fresh: RaisedAlert[] = [];
     try {
@@ -125,14 +114,11 @@ export class Outbox {
           if (this.#isTaken(id, staged)) return [];
           this.#checkRoom();
           staged.batches.add(batchText(id));
+          const nowMs = this.#options.now();
           fresh = alerts.flatMap((alert, place) => {
             const alertId = ids[place] ?? Buffer.alloc(0);
             if (this.#isKnown(alertId, staged)) return [];
-            const deliveries = receivers.map((receiver) => ({
-              receiver,
-              id: deliveryId(alertId, receiver),
-            }));
-            return [{ id: alertId, alert, raisedAtUs: this.#options.now() * 1_000, deliveries }];
+            return [planAlert({ id: alertId, alert, receivers, nowMs }, this.state, staged)];
           });
           const batch = { id, settledBelow, alertCount: fresh.length };
           return [
@@ -142,12 +128,34 @@ export class Outbox {
         },
         apply: (positions) => {
           if (positions.length > 0) {
-            this.#marks.mark(id);
-            this.#marks.settle(id.epoch, settledBelow);
+            this.state.marks.mark(id);
+            this.state.marks.settle(id.epoch, settledBelow);
           }
           fresh.forEach((raised, place) => this.#add(positions[place], raised));
-          return { raisedCount: fresh.length, duplicateCount: alerts.length - fresh.length };
+          return countsOf(fresh, alerts.length);
         },
+      });
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  /**
+   * Takes alerts that the service itself makes. `make` is called when all that was raised before is known; nothing else
+   * is written together with what it gives.
+   *
+   * @throws OutboxUnavailableError if there is no room or the disk fails.
+   */
+  async raiseOwn(make: () => readonly RaisedAlert[]): Promise<AlertEntry[]> {
+    let made: readonly RaisedAlert[] = [];
+    try {
+      return await this.#writer.write({
+        alone: true,
+        prepare: () => {
+          made = make();
+          return made.map((value) => encode({ $case: 'ownAlert', value }));
+        },
+        apply: (positions) => made.map((raised, place) => this.#add(positions[place], raised)),
       });
     } catch (error) {
       throw unavailable(error);
@@ -185,6 +193,57 @@ export class Outbox {
     }
   }
 
+  /**
+   * Has deliveries that were given up sent anew, or deletes them. Gives how many: those that are no longer given up
+   * when their turn comes are left alone.
+   *
+   * @throws OutboxUnavailableError if it cannot be written down now.
+   */
+  async revive(
+    wanted: readonly DeliveryEntry[],
+    state: DeliveryState.PENDING | DeliveryState.DISCARDED,
+  ): Promise<number> {
+    const nowMs = this.#options.now();
+    let dead: readonly DeliveryEntry[] = [];
+    try {
+      await this.#writer.write({
+        alone: true,
+        prepare: () => {
+          dead = wanted.filter((one) => one.state === DeliveryState.DEAD);
+          return dead.map((one) =>
+            encode({ $case: 'action', value: { ...placeOf(one), state, atUs: nowMs * 1_000 } }),
+          );
+        },
+        apply: () => {
+          for (const one of dead) {
+            this.state.revive(one, state, nowMs);
+            this.onChange(one.alert, 'changed');
+          }
+        },
+      });
+    } catch (error) {
+      throw unavailable(error);
+    }
+    return dead.length;
+  }
+
+  /** Writes down what Alertmanager says of a delivered alert. Rejects if the disk fails: it can be asked again. */
+  async suppress(delivery: DeliveryEntry, suppression: Suppression): Promise<void> {
+    const { silencedBy, inhibitedBy } = suppression;
+    const value = {
+      ...placeOf(delivery),
+      silencedBy: [...silencedBy],
+      inhibitedBy: [...inhibitedBy],
+    };
+    await this.#writer.write({
+      prepare: () => [encode({ $case: 'suppression', value })],
+      apply: () => {
+        this.state.suppress(delivery, suppression);
+        this.onChange(delivery.alert, 'changed');
+      },
+    });
+  }
+
   /** A try failed; the delivery goes on. Not written down: after a restart it counts anew. */
   noteFailure(delivery: DeliveryEntry, reason: string): void {
     delivery.lastError = reason;
@@ -210,7 +269,7 @@ export class Outbox {
       prepare: () => {
         // Only here is every alert on disk in the index too.
         needed = this.#neededFrom();
-        return [encode({ $case: 'checkpoint', value: { marks: this.#marks.snapshot() } })];
+        return [encode({ $case: 'checkpoint', value: this.state.checkpoint(now()) })];
       },
       apply: () => undefined,
       // A batch before it in its group would be on disk, but not among the marks yet.
@@ -236,7 +295,7 @@ export class Outbox {
   }
 
   #isTaken(id: BatchId, staged: Staged): boolean {
-    return this.#marks.coversAll(id) || staged.batches.has(batchText(id));
+    return this.state.marks.coversAll(id) || staged.batches.has(batchText(id));
   }
 
   /** Also remembers the id as about to be written. */
@@ -261,43 +320,22 @@ export class Outbox {
     }
   }
 
-  #add(position: number | undefined, raised: RaisedAlert): void {
+  #add(position: number | undefined, raised: RaisedAlert): AlertEntry {
     if (position === undefined)
       throw new Error('outbox: the journal gave fewer positions than records');
-    this.onChange(this.index.add(newAlert(position, raised)), 'raised');
+    const entry = this.state.add(position, raised);
+    this.onChange(entry, 'raised');
+    return entry;
   }
 
   #applyEndings(endings: readonly Ending[], nowMs: number): void {
-    for (const { delivery, ...ending } of endings) {
+    for (const ending of endings) {
+      const { delivery } = ending;
       const lastError = ending.state === DeliveryState.DEAD ? ending.reason : '';
-      this.index.end(delivery, { state: ending.state, lastError, endedAtMs: nowMs });
-      this.onChange(delivery.alert, 'changed');
+      const { attemptCount, revision } = delivery;
+      const { state } = ending;
+      this.state.end(delivery, { state, lastError, endedAtMs: nowMs, attemptCount, revision });
+      for (const { alert } of [delivery, ...delivery.members]) this.onChange(alert, 'changed');
     }
   }
-}
-
-function encode(record: NonNullable<OutboxRecord['record']>): Uint8Array {
-  return OutboxRecord.encode({ record }).finish();
-}
-
-function outcomeRecord(ending: Ending, nowMs: number): Uint8Array {
-  const { delivery, state } = ending;
-  return encode({
-    $case: 'outcome',
-    value: {
-      alert: BigInt(delivery.alert.position),
-      receiver: delivery.receiver,
-      state,
-      atUs: nowMs * 1_000,
-      attemptCount: delivery.attemptCount,
-      reason: state === DeliveryState.DEAD ? ending.reason : '',
-    },
-  });
-}
-
-function unavailable(error: unknown): unknown {
-  if (!(error instanceof JournalFullError || error instanceof JournalFailedError)) return error;
-  return new OutboxUnavailableError(`the outbox cannot be written: ${error.message}`, {
-    cause: error,
-  });
 }

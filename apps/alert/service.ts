@@ -17,6 +17,9 @@ import { DELIVERY_BACKOFF } from './courier';
 import { Dispatcher } from './dispatcher';
 import { openOutbox, type Outbox } from './outbox';
 import { followSettings } from './receiver-settings';
+import type { ReceiverOptions } from './receivers/receiver';
+import { Teller } from './teller';
+import type { Rate } from './token-buckets';
 
 /** Between two looks for history that has grown too old and segments that nothing needs. */
 const TIDY_INTERVAL_MS = 10_000;
@@ -44,20 +47,26 @@ export async function openAlert(
   const directory = join(config.dataDir, 'alert');
   const metrics = alertMetrics(context.metrics);
   const outbox = await openOutboxOf(context, files);
+  let receivers: readonly string[] | undefined;
+  const now = Date.now;
+  const rate = rateOf(config);
+  const { digestIntervalMs, heartbeatMs } = config;
+  const teller = new Teller({
+    ...{ outbox, metrics, log, now, digestIntervalMs, heartbeatMs, rate },
+    receivers: () => receivers ?? [],
+  });
+  const receiver = receiverOptions(context);
   const dispatcher = new Dispatcher({
-    outbox,
-    metrics,
-    log,
-    now: Date.now,
+    ...{ outbox, metrics, log, now, receiver },
     maxAgeMs: config.maxAgeMs,
     goneGraceMs: config.receiverGraceMs,
     backoff: DELIVERY_BACKOFF,
-    receiver: { log, holdMs: config.holdMs, tryTimeoutMs: config.tryTimeoutMs },
+    digestAll: (name) => teller.digestAll(name),
   });
   closeLater('couriers', () => dispatcher.close());
   tidyNowAndThen(context, outbox);
+  tellUntilClosed(context, teller);
 
-  let receivers: readonly string[] | undefined;
   const onRuleSet = ({ settings }: RuleSet): void => {
     const specs = settings?.receivers ?? [];
     if (specs.length === 0 && receivers?.length !== 0) {
@@ -70,7 +79,10 @@ export async function openAlert(
   closeLater('settings', () => following.done);
   const unknown = 'the rule service, which knows the receivers, was not reached yet';
   return {
-    api: alertApi({ outbox, metrics, tracing: context.tracing, log, receivers: () => receivers }),
+    api: alertApi({
+      ...{ outbox, dispatcher, receiver, metrics, tracing: context.tracing, log, now },
+      receivers: () => receivers,
+    }),
     ready: () => (receivers ? Promise.resolve() : Promise.reject(new Error(unknown))),
   };
 }
@@ -85,6 +97,7 @@ async function openOutboxOf(
     log,
     ...(files && { files }),
     now: Date.now,
+    noise: { groupWindowMs: config.groupWindowMs, rate: rateOf(config) },
     limits: {
       history: { maxAgeMs: config.historyAgeMs, maxCount: config.historyMax },
       maxBytes: config.outboxMaxBytes,
@@ -94,6 +107,24 @@ async function openOutboxOf(
   closeLater('outbox', () => outbox.close());
   outboxMetrics(context.metrics, outbox, Date.now);
   return outbox;
+}
+
+function rateOf({ ratePerMinute, rateBurst }: AlertConfig): Rate {
+  return { perMinute: ratePerMinute, burst: rateBurst };
+}
+
+function receiverOptions({ config, log }: Context<AlertConfig>): ReceiverOptions {
+  const { holdMs, tryTimeoutMs, hasTimeLabel, externalUrl, secretsDir } = config;
+  return { log, holdMs, tryTimeoutMs, secretsDir, text: { hasTimeLabel, externalUrl } };
+}
+
+function tellUntilClosed({ closeLater }: Context<AlertConfig>, teller: Teller): void {
+  const closing = new AbortController();
+  const telling = teller.run(closing.signal);
+  closeLater('updates and digests', () => {
+    closing.abort();
+    return telling;
+  });
 }
 
 function tidyNowAndThen({ log, closeLater }: Context<AlertConfig>, outbox: Outbox): void {

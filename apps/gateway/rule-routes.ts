@@ -1,3 +1,4 @@
+import { ListRequest } from '@auditing/proto/alert';
 import { numberParameter, textParameter } from './api-parameters';
 import type { ApiRoute } from './api-route';
 import { ALERTS, RULES } from './api-schemas';
@@ -34,7 +35,8 @@ export const RULE_ROUTES: readonly ApiRoute[] = [
     parameters: [RULE, LIMIT],
     answerSchema: ALERTS,
     async answer({ parameters, services, signal }) {
-      const request = { rule: RULE.read(parameters), limit: LIMIT.read(parameters) };
+      const [rule, limit] = [RULE.read(parameters), LIMIT.read(parameters)];
+      const request = ListRequest.fromPartial({ rule, limit });
       const { alerts } = await services.alert.list(request, signal);
       return { body: { alerts: alerts.map(alertJson) } };
     },

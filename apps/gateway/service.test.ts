@@ -220,6 +220,13 @@ function implementations() {
     raiseStream: (requests, signal) => alert.raiseStream(requests, signal),
     list: missing,
     watch: missing,
+    get: missing,
+    listReceivers: missing,
+    testReceiver: missing,
+    probe: missing,
+    deadLetters: missing,
+    redriveDeadLetters: missing,
+    deleteDeadLetters: missing,
   };
   return { rule: rules, archive: archives, alert: alerts };
 }

@@ -1,6 +1,8 @@
+import { status } from '@grpc/grpc-js';
 import type { AlertServiceService, AlertStatus } from '@auditing/proto/alert';
 import type { Scope } from '@auditing/proto/archive';
 import type { Api } from '@auditing/service/rpc';
+import { RpcError } from '@auditing/service/rpc-error';
 import { inScope } from './in-scope';
 import { notForCallers, streamNotForCallers } from './not-for-callers';
 
@@ -20,5 +22,17 @@ export function restrictAlert(service: AlertApi, scope: Scope): AlertApi {
     async *watch(request, signal) {
       for await (const one of service.watch(request, signal)) if (isVisible(one)) yield one;
     },
+    async get(request, signal) {
+      const alert = await service.get(request, signal);
+      if (isVisible(alert)) return alert;
+      // One that may not be seen is as one that is not there.
+      throw new RpcError(status.NOT_FOUND, `no alert ${request.id.toString('hex')}`);
+    },
+    listReceivers: () => Promise.reject(notForCallers()),
+    testReceiver: () => Promise.reject(notForCallers()),
+    probe: () => Promise.reject(notForCallers()),
+    deadLetters: () => Promise.reject(notForCallers()),
+    redriveDeadLetters: () => Promise.reject(notForCallers()),
+    deleteDeadLetters: () => Promise.reject(notForCallers()),
   };
 }

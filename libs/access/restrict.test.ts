@@ -1,4 +1,4 @@
-import { AlertStatus } from '@auditing/proto/alert';
+import { AlertStatus, ListRequest } from '@auditing/proto/alert';
 import {
   AppendRequest,
   Match,
@@ -76,11 +76,18 @@ test('alerts are those of events in the scope', async () => {
     },
   } as unknown as Api<typeof AlertServiceService>;
   const restricted = restrictAlert(service, scope);
-  expect((await restricted.list({ rule: '', limit: 9 }, never)).alerts).toEqual([
+  expect((await restricted.list(ListRequest.fromPartial({ limit: 9 }), never)).alerts).toEqual([
     alerts[0],
     alerts[2],
   ]);
   const watched: AlertStatus[] = [];
   for await (const one of restricted.watch({ rule: '' }, never)) watched.push(one);
   expect(watched).toEqual([alerts[0], alerts[2]]);
+  const get = (place: number) =>
+    restrictAlert(
+      { ...service, get: () => Promise.resolve(alerts[place] ?? AlertStatus.create()) },
+      scope,
+    ).get({ id: Buffer.alloc(32) }, never);
+  expect(await get(0)).toEqual(alerts[0]);
+  await expect(get(1)).rejects.toThrow(/^no alert 0{64}$/);
 });

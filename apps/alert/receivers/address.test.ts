@@ -1,7 +1,7 @@
 import { Receiver } from '@auditing/proto/rule';
 import { addressesOf, shownUrl } from './address';
 
-const DEFAULTS = { port: 9_093, path: '', scheme: 'http', several: true } as const;
+const DEFAULTS = { port: 9_093, path: '', several: true } as const;
 
 function addresses(fields: Parameters<typeof Receiver.fromPartial>[0], defaults = {}): string[] {
   const spec = Receiver.fromPartial({ name: 'r', ...fields });
@@ -15,8 +15,18 @@ describe('addresses of a receiver', () => {
     expect(
       addresses({ service: { ...service, port: 80, path: 'x' }, url: 'http://ignored' }),
     ).toEqual(['http://am.monitoring.svc/x']);
-    expect(addresses({ service }, { port: 0, scheme: 'https', path: '/' })).toEqual([
+  });
+
+  test('a Service has the scheme it is given, or https where there is a certificate', () => {
+    const service = { namespace: 'monitoring', name: 'am' };
+    const root = { port: 0, path: '/' };
+    const caBundle = Buffer.from('pem');
+    expect(addresses({ service: { ...service, scheme: 'https' } }, root)).toEqual([
       'https://am.monitoring.svc/',
+    ]);
+    expect(addresses({ service, caBundle }, root)).toEqual(['https://am.monitoring.svc/']);
+    expect(addresses({ service: { ...service, scheme: 'http' }, caBundle }, root)).toEqual([
+      'http://am.monitoring.svc/',
     ]);
   });
 

@@ -6,8 +6,6 @@ export interface AddressDefaults {
   readonly port: number;
   /** Path of a request where the resource has none. */
   readonly path: string;
-  /** Scheme of a Service reference. */
-  readonly scheme: 'http' | 'https';
   /** True if a url may be several, parted by commas. */
   readonly several?: boolean;
   /** Used if there is neither a url nor a Service. */
@@ -18,12 +16,11 @@ export interface AddressDefaults {
 export function addressesOf(spec: ReceiverSpec, defaults: AddressDefaults): readonly URL[] {
   if (spec.service !== undefined) {
     const { namespace, name, path, port } = spec.service;
+    const scheme = spec.service.scheme || (isTls(spec) ? 'https' : 'http');
     if (!name) throw new Error(`receiver ${spec.name}: config.service.name is missing`);
     const host = namespace ? `${name}.${namespace}.svc` : name;
     const portText = (port || defaults.port) > 0 ? `:${port || defaults.port}` : '';
-    return [
-      parse(`${defaults.scheme}://${host}${portText}${slashed(path || defaults.path)}`, spec),
-    ];
+    return [parse(`${scheme}://${host}${portText}${slashed(path || defaults.path)}`, spec)];
   }
   const text = spec.url || defaults.fallbackUrl || '';
   const texts = (defaults.several ? text.split(',') : [text]).map((one) => one.trim());
@@ -37,6 +34,11 @@ export function addressesOf(spec: ReceiverSpec, defaults: AddressDefaults): read
 /** The url as it may be logged: without user name, password and query. */
 export function shownUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+/** A certificate is given for no other purpose. */
+function isTls({ caBundle, clientCertificate }: ReceiverSpec): boolean {
+  return caBundle.length > 0 || clientCertificate !== undefined;
 }
 
 function parse(text: string, { name }: ReceiverSpec): URL {

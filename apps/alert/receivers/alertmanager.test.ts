@@ -9,7 +9,7 @@ import {
 } from '../testing/alertmanager';
 import { opened, scratchFolder, type Opened } from '../testing/opened';
 import { ruleStub } from '../testing/rule-stub';
-import { sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from '../testing/samples';
+import { ALL, sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from '../testing/samples';
 import { until } from '../testing/until';
 import { fingerprintOf } from './fingerprint';
 
@@ -47,7 +47,7 @@ describeWith('prometheus-alertmanager', 'alertmanager receiver', () => {
     });
   const delivered = (count: number): Promise<boolean> =>
     until(`${count} are delivered`, async () => {
-      const { alerts } = await service.api.list({ rule: '', limit: 1_000 }, SIGNAL);
+      const { alerts } = await service.api.list(ALL, SIGNAL);
       const taken = alerts.filter(
         ({ deliveries }) => deliveries[0]?.state === DeliveryState.DELIVERED,
       );

@@ -3,11 +3,12 @@ import { isIP, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Pool, type Dispatcher } from 'undici';
 import { cancelled } from '@auditing/service/wait';
+import { signatureHeaders, type Access, type ReadAccess } from './access';
 import { shownUrl } from './address';
 import type { Answer } from './receiver';
 
-/** What is read of an answer's body; its text is for people. */
-const ANSWER_MAX_BYTES = 1_024 * 1_024;
+/** What is read of an answer: of a POST its text is for people, of a GET it is some ten thousand alerts. */
+const ANSWER_MAX_BYTES = { POST: 1_024 * 1_024, GET: 16 * 1_024 * 1_024 };
 /** What is kept of it as the reason of a refusal. */
 const REASON_MAX_CHARS = 500;
 /** An idle connection is closed before the usual 60 s of servers and proxies, so that none dies under a request. */
@@ -27,6 +28,8 @@ export interface EndpointOptions {
   readonly address?: string;
   /** PEM certificates trusted besides the usual ones; may be empty. */
   readonly caBundle: Buffer;
+  /** How the server knows us, besides user name and password in the url. */
+  readonly access: ReadAccess;
   readonly connections: number;
   readonly tryTimeoutMs: number;
 }
@@ -91,41 +94,39 @@ interface Exchange {
   readonly text: string;
 }
 
-type Request = Pick<Dispatcher.RequestOptions, 'method' | 'path' | 'body'> & {
+type Request = Pick<Dispatcher.RequestOptions, 'path' | 'body'> & {
+  readonly method: 'GET' | 'POST';
   readonly headers: Readonly<Record<string, string>>;
 };
 
 /** Requests and whole answers, each within the time of a try. */
 class Connection {
-  readonly #pool: Pool;
-  readonly #tryTimeoutMs: number;
+  readonly #options: EndpointOptions;
   readonly #authorization: Readonly<Record<string, string>>;
+  #pool: Pool;
+  #client: Access['client'];
 
-  constructor({ url, address, caBundle, connections, tryTimeoutMs }: EndpointOptions) {
-    this.#tryTimeoutMs = tryTimeoutMs;
-    this.#authorization = basicAuthorization(url);
-    this.#pool = new Pool(originOf(url, address), {
-      connections,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      headersTimeout: tryTimeoutMs,
-      bodyTimeout: tryTimeoutMs,
-      connect: {
-        timeout: tryTimeoutMs,
-        ...(caBundle.length > 0 && { ca: [...rootCertificates, pemOf(caBundle)] }),
-        ...(address !== undefined && { lookup: always(address) }),
-      },
-    });
+  constructor(options: EndpointOptions) {
+    this.#options = options;
+    this.#authorization = basicAuthorization(options.url);
+    this.#pool = openPool(options, undefined);
   }
 
   async exchange(request: Request, signal: AbortSignal): Promise<Exchange> {
-    const limits = limited(this.#tryTimeoutMs, signal);
+    const access = await this.#options.access();
+    this.#use(access.client);
+    const limits = limited(this.#options.tryTimeoutMs, signal);
+    const signed =
+      typeof request.body === 'string'
+        ? signatureHeaders(access.signingKey, { body: request.body, nowMs: Date.now() })
+        : {};
     try {
       const response = await this.#pool.request({
         ...request,
-        headers: { ...request.headers, ...this.#authorization },
+        headers: { ...request.headers, ...this.#authorization, ...access.headers, ...signed },
         signal: limits.signal,
       });
-      return { response, text: await textOf(response.body) };
+      return { response, text: await textOf(response.body, ANSWER_MAX_BYTES[request.method]) };
     } finally {
       limits.done();
     }
@@ -134,6 +135,41 @@ class Connection {
   close(): Promise<void> {
     return this.#pool.destroy();
   }
+
+  /** A new certificate is shown by new connections; requests under way end on the old ones. */
+  #use(client: Access['client']): void {
+    if (client?.cert === this.#client?.cert && client?.key === this.#client?.key) return;
+    const before = this.#pool;
+    this.#pool = openPool(this.#options, client);
+    this.#client = client;
+    void before.close().catch(() => undefined);
+  }
+}
+
+function openPool(options: EndpointOptions, client: Access['client']): Pool {
+  const { url, address, connections, tryTimeoutMs } = options;
+  return new Pool(originOf(url, address), {
+    connections,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: tryTimeoutMs,
+    bodyTimeout: tryTimeoutMs,
+    connect: {
+      timeout: tryTimeoutMs,
+      ...tlsOptions(options.caBundle, client),
+      ...(address !== undefined && { lookup: always(address) }),
+    },
+  });
+}
+
+/** Whom to trust, and who to be. Throws Error if the caBundle holds no certificate. */
+export function tlsOptions(
+  caBundle: Buffer,
+  client: Access['client'],
+): { readonly ca?: string[]; readonly cert?: string; readonly key?: string } {
+  return {
+    ...(caBundle.length > 0 && { ca: [...rootCertificates, pemOf(caBundle)] }),
+    ...client,
+  };
 }
 
 /** What an answer means. */
@@ -172,15 +208,15 @@ function readable(text: string): string {
 }
 
 /** Reads up to the limit, and hangs up on an answer that is longer. */
-async function textOf(body: Dispatcher.ResponseData['body']): Promise<string> {
+async function textOf(body: Dispatcher.ResponseData['body'], maxBytes: number): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     chunks.push(chunk);
     bytes += chunk.length;
-    if (bytes > ANSWER_MAX_BYTES) break;
+    if (bytes > maxBytes) break;
   }
-  return Buffer.concat(chunks).toString('utf8', 0, ANSWER_MAX_BYTES);
+  return Buffer.concat(chunks).toString('utf8', 0, maxBytes);
 }
 
 /** Aborts after a while, or with the signal. */
@@ -238,7 +274,7 @@ function pemOf(caBundle: Buffer): string {
 }
 
 /** Errors of sockets have a code, those of several addresses only inner errors. */
-function messageOf(error: unknown): string {
+export function messageOf(error: unknown): string {
   if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
   return error instanceof Error ? error.message : String(error);
 }

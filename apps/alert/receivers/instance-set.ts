@@ -1,7 +1,10 @@
-import { cancelled } from '@auditing/service/wait';
 import { discover, type Place } from './discovery';
 import { openEndpoint, type Endpoint } from './endpoint';
-import type { FiringAlert } from './firing-alert';
+import type { ReceiverInstance } from '@auditing/proto/alert';
+import type { ReadAccess } from './access';
+import type { EndingAlert, FiringAlert } from './firing-alert';
+import { readShown, type ShownAlert } from './shown-alert';
+import { firstTaken, orAborted } from './first-taken';
 import { Instance } from './instance';
 import type { Answer, ReceiverOptions } from './receiver';
 
@@ -15,19 +18,44 @@ export interface InstanceSetOptions extends ReceiverOptions {
   /** Name of the receiver. */
   readonly name: string;
   readonly caBundle: Buffer;
+  readonly access: ReadAccess;
 }
 
 /** All instances of one Alertmanager. */
 export interface InstanceSet {
   /** Sends alerts to every instance. Taken when one took them; the others get theirs behind. */
   readonly post: (alerts: readonly FiringAlert[], signal: AbortSignal) => Promise<Answer>;
+  /** Instances that were started anew since this was last asked. */
+  readonly restarted: (signal: AbortSignal) => Promise<readonly Instance[]>;
+  /** Sends alerts again with the ends they have, to one instance or to all that are not away. */
+  readonly resend: (
+    alerts: readonly EndingAlert[],
+    instance: Instance | undefined,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  /** Alerts with these labels, as the first instance that answers shows them; undefined if none does. */
+  readonly shown: (
+    filter: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ) => Promise<readonly ShownAlert[] | undefined>;
+  readonly status: () => ReceiverInstance[];
+  /** Where the instances are, found anew. */
+  readonly places: (signal: AbortSignal) => Promise<readonly Place[]>;
   readonly close: () => Promise<void>;
 }
 
 /** Opens the instances at these urls and those that are found from them. */
 export function instanceSet(urls: readonly URL[], options: InstanceSetOptions): InstanceSet {
   const set = new Instances(urls, options);
-  return { post: (alerts, signal) => set.post(alerts, signal), close: () => set.close() };
+  return {
+    post: (alerts, signal) => set.post(alerts, signal),
+    restarted: (signal) => set.restarted(signal),
+    resend: (alerts, instance, signal) => set.resend(alerts, instance, signal),
+    shown: (filter, signal) => set.shown(filter, signal),
+    status: () => set.status(),
+    places: (signal) => set.places(signal),
+    close: () => set.close(),
+  };
 }
 
 class Instances {
@@ -62,6 +90,49 @@ class Instances {
       );
     }
     return answer;
+  }
+
+  async restarted(signal: AbortSignal): Promise<readonly Instance[]> {
+    await this.#refresh(signal);
+    const all = [...this.#instances.values()];
+    const are = await Promise.all(all.map((one) => one.wasRestarted(signal)));
+    return all.filter((_, place) => are[place]);
+  }
+
+  async resend(
+    alerts: readonly EndingAlert[],
+    instance: Instance | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const to = instance ? [instance] : [...this.#instances.values()];
+    await Promise.all(
+      to.map((one) => (one.isAvailable ? one.resend(alerts, signal) : Promise.resolve())),
+    );
+  }
+
+  async shown(
+    filter: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ): Promise<readonly ShownAlert[] | undefined> {
+    await this.#refresh(signal);
+    for (const { endpoint, basePath } of this.#instances.values()) {
+      const found = await readShown(endpoint, { basePath, filter }, signal);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  async places(signal: AbortSignal): Promise<readonly Place[]> {
+    const discovering = discover(this.#urls, (place, path) => this.#ask(place, path));
+    return orAborted(discovering, signal);
+  }
+
+  status(): ReceiverInstance[] {
+    return [...this.#instances.values()].map((one) => ({
+      address: one.endpoint.name,
+      available: one.isAvailable,
+      owedCount: one.owedCount,
+    }));
   }
 
   async close(): Promise<void> {
@@ -116,50 +187,9 @@ class Instances {
   }
 
   #open({ url, address }: Place): Endpoint {
-    const { caBundle, tryTimeoutMs } = this.#options;
+    const { caBundle, access, tryTimeoutMs } = this.#options;
     const where = address === undefined ? { url } : { url, address };
-    return openEndpoint({ ...where, caBundle, tryTimeoutMs, connections: CONNECTIONS });
-  }
-}
-
-/** Waits, but no longer than until the signal aborts. */
-async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    onAbort = () => reject(cancelled());
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** Resolves as soon as one took them; else with a refusal, which says more than a failure to connect. */
-async function firstTaken(answers: readonly Promise<Answer>[]): Promise<Answer> {
-  const taken = answers.map(async (one) => {
-    const answer = await one;
-    if (answer.kind !== 'taken') throw new NotTaken(answer);
-    return answer;
-  });
-  try {
-    return await Promise.any(taken);
-  } catch (error) {
-    const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error];
-    const others = errors.filter((one) => !(one instanceof NotTaken));
-    if (others.length > 0) throw others[0];
-    const failed = (errors as readonly NotTaken[]).map(({ answer }) => answer);
-    const refused = failed.find(({ kind }) => kind === 'refused');
-    return refused ?? failed[0] ?? { kind: 'retry', reason: 'no instance is known' };
-  }
-}
-
-/** Carries an answer through Promise.any. */
-class NotTaken extends Error {
-  constructor(readonly answer: Answer) {
-    super(answer.kind);
+    return openEndpoint({ ...where, caBundle, access, tryTimeoutMs, connections: CONNECTIONS });
   }
 }
 
@@ -167,7 +197,8 @@ function keyOf({ url, address }: Place): string {
   return `${url.href} ${address ?? ''}`;
 }
 
-function basePathOf(url: URL): string {
+/** The prefix before the path of the API. */
+export function basePathOf(url: URL): string {
   return url.pathname === '/' ? '' : url.pathname;
 }
 

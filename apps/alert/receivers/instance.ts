@@ -1,7 +1,7 @@
 import { backoffMs, type Backoff } from '@auditing/service/retry';
 import { wait } from '@auditing/service/wait';
 import type { Endpoint } from './endpoint';
-import { alertsBody, type FiringAlert } from './firing-alert';
+import { alertsBody, endingAfter, type EndingAlert, type FiringAlert } from './firing-alert';
 import type { Answer } from './receiver';
 
 /** What one instance that is away is owed, at most: some ten thousand alerts. The oldest go first. */
@@ -19,6 +19,7 @@ interface Owed {
 /** One Alertmanager. While it is away it is owed what the others took, for as long as those alerts last. */
 export class Instance {
   readonly endpoint: Endpoint;
+  readonly basePath: string;
   readonly #path: string;
   readonly #holdMs: number;
   readonly #closing = new AbortController();
@@ -27,9 +28,12 @@ export class Instance {
   #failures = 0;
   #nextTryAtMs = 0;
   #repairing: Promise<void> | undefined;
+  /** When it was started; undefined until it said so. */
+  #startedAt: string | undefined;
 
   constructor(endpoint: Endpoint, { basePath, holdMs }: { basePath: string; holdMs: number }) {
     this.endpoint = endpoint;
+    this.basePath = basePath;
     this.#path = `${basePath}/api/v2/alerts`;
     this.#holdMs = holdMs;
   }
@@ -39,9 +43,28 @@ export class Instance {
     return Date.now() >= this.#nextTryAtMs;
   }
 
+  /** Alerts that others took and it has not had yet. */
+  get owedCount(): number {
+    return this.#owed.reduce((sum, { alerts }) => sum + alerts.length, 0);
+  }
+
+  /** Asks since when it runs. True if it was started anew since it was asked the last time, and has forgotten its alerts. */
+  async wasRestarted(signal: AbortSignal): Promise<boolean> {
+    const startedAt = startOf(await this.endpoint.get(`${this.basePath}/api/v2/status`, signal));
+    if (startedAt === undefined) return false;
+    const before = this.#startedAt;
+    this.#startedAt = startedAt;
+    return before !== undefined && before !== startedAt;
+  }
+
   /** Sends alerts now. */
-  async post(alerts: readonly FiringAlert[], signal: AbortSignal): Promise<Answer> {
-    const body = alertsBody(alerts, { sentAtMs: Date.now(), holdMs: this.#holdMs });
+  post(alerts: readonly FiringAlert[], signal: AbortSignal): Promise<Answer> {
+    return this.resend(endingAfter(alerts, { sentAtMs: Date.now(), holdMs: this.#holdMs }), signal);
+  }
+
+  /** Sends alerts with the ends they have. */
+  async resend(alerts: readonly EndingAlert[], signal: AbortSignal): Promise<Answer> {
+    const body = alertsBody(alerts);
     const answer = await this.endpoint.post(this.#path, { body }, signal);
     this.#failures = answer.kind === 'retry' ? this.#failures + 1 : 0;
     this.#nextTryAtMs =
@@ -87,5 +110,15 @@ export class Instance {
 
   #drop(): void {
     this.#owedBytes -= this.#owed.shift()?.bytes ?? 0;
+  }
+}
+
+/** `uptime` of a status, which is the moment of its start. */
+function startOf(text: string | undefined): string | undefined {
+  try {
+    const { uptime } = JSON.parse(text ?? '{}') as { uptime?: unknown };
+    return typeof uptime === 'string' ? uptime : undefined;
+  } catch {
+    return undefined;
   }
 }

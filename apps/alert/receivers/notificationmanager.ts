@@ -6,5 +6,4 @@ export const open: OpenReceiver = (spec, options) =>
   openWebhookPost(spec, options, {
     port: 19_093,
     path: '/api/v2/alerts',
-    scheme: spec.caBundle.length > 0 ? 'https' : 'http',
   });

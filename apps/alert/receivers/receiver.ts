@@ -1,10 +1,18 @@
+import type { AlertKind, AlertSummary, ReceiverInstance } from '@auditing/proto/alert';
 import type { RaisedAlert } from '@auditing/proto/outbox';
 import type { Receiver as ReceiverSpec } from '@auditing/proto/rule';
 import type { Logger } from 'pino';
+import type { TextOptions } from './alert-text';
+import type { Instance } from './instance';
+import type { ShownAlert } from './shown-alert';
+import type { TestWays } from './test-ways';
 
 /** One delivery, ready to go out. */
 export interface Outgoing {
   readonly raised: RaisedAlert;
+  readonly kind: AlertKind;
+  /** What the alert and those told of with it have come to. */
+  readonly summary: AlertSummary;
   /** 64 hexadecimal digits: the same at each try. */
   readonly deliveryId: string;
 }
@@ -26,8 +34,39 @@ export interface Receiver {
   readonly concurrency: number;
   /** Sends one request. Never rejects but with CANCELLED, when the signal aborts. */
   readonly send: (batch: readonly Outgoing[], signal: AbortSignal) => Promise<Answer>;
+  /** Its servers and how they fare, where it has several. */
+  readonly instances?: () => ReceiverInstance[];
+  /** What a receiver needs that remembers alerts, and forgets them. */
+  readonly keeping?: Keeping;
+  /** What a test goes through step by step; undefined for a receiver that cannot be used. */
+  readonly test?: TestWays;
   /** Gives up what goes on behind, closes connections. */
   readonly close: () => Promise<void>;
+}
+
+/** The care of alerts that were delivered. */
+export interface Keeping {
+  /** How long an alert lasts from when it was sent. */
+  readonly holdMs: number;
+  /** Instances that forgot their alerts since this was last asked: they were started anew. */
+  readonly restarted: (signal: AbortSignal) => Promise<readonly Instance[]>;
+  /** Sends alerts again with their ends; to one instance, or to all of them. */
+  readonly resend: (
+    alerts: readonly Sent[],
+    instance: Instance | undefined,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  /** What an instance shows of our alerts; undefined if none answers. */
+  readonly shown: (
+    filter: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ) => Promise<readonly ShownAlert[] | undefined>;
+}
+
+/** An alert that was sent, and when it ends. */
+export interface Sent {
+  readonly outgoing: Outgoing;
+  readonly endsAtMs: number;
 }
 
 /** How receivers are opened, besides what the Webhook resource says of each. */
@@ -37,6 +76,9 @@ export interface ReceiverOptions {
   readonly holdMs: number;
   /** A try without an answer ends after this time. */
   readonly tryTimeoutMs: number;
+  readonly text: TextOptions;
+  /** Folder of the secrets that receivers refer to. */
+  readonly secretsDir: string;
 }
 
 /** Opens a receiver of one type. Throws Error, with what to change, if the resource says nonsense. */

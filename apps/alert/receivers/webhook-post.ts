@@ -1,8 +1,10 @@
 import type { Receiver as ReceiverSpec } from '@auditing/proto/rule';
+import { accessOf } from './access';
 import { addressesOf, type AddressDefaults } from './address';
-import { annotationsOf, labelsOf, startOf } from './alert-text';
-import { openEndpoint } from './endpoint';
+import type { TextOptions } from './alert-text';
+import { openEndpoint, type Message } from './endpoint';
 import { fingerprintOf } from './fingerprint';
+import { firingAlert } from './firing-alert';
 import type { Outgoing, Receiver, ReceiverOptions } from './receiver';
 
 /** As many connections as KubeSphere's own sender uses to one host. */
@@ -20,9 +22,12 @@ export function openWebhookPost(
 ): Receiver {
   const [url] = addressesOf(spec, defaults);
   if (url === undefined) throw new Error(`receiver ${spec.name}: no address`);
+  const { caBundle } = spec;
+  const access = accessOf(spec, options.secretsDir);
   const endpoint = openEndpoint({
     url,
-    caBundle: spec.caBundle,
+    caBundle,
+    access,
     connections: CONNECTIONS,
     tryTimeoutMs: options.tryTimeoutMs,
   });
@@ -33,22 +38,29 @@ export function openWebhookPost(
     send: ([outgoing], signal) =>
       outgoing === undefined
         ? Promise.resolve({ kind: 'taken' })
-        : endpoint.post(path, messageOf(outgoing, spec.name), signal),
+        : endpoint.post(path, messageOf(outgoing, spec.name, options.text), signal),
+    test: {
+      places: () => Promise.resolve([{ url }]),
+      access,
+      caBundle,
+      pathAt: () => path,
+      messageOf: (outgoing) => messageOf(outgoing, spec.name, options.text),
+      seenPathAt: undefined,
+    },
     close: () => endpoint.close(),
   };
 }
 
-function messageOf({ raised, deliveryId }: Outgoing, receiver: string) {
+function messageOf(outgoing: Outgoing, receiver: string, options: TextOptions): Message {
   return {
-    headers: { [DELIVERY_ID_HEADER]: deliveryId },
-    body: JSON.stringify(notificationOf(raised, receiver)),
+    headers: { [DELIVERY_ID_HEADER]: outgoing.deliveryId },
+    body: JSON.stringify(notificationOf(outgoing, receiver, options)),
   };
 }
 
 /** Version 4 of Alertmanager's webhook JSON, for a group of one alert. */
-function notificationOf(raised: Outgoing['raised'], receiver: string): object {
-  const labels = labelsOf(raised);
-  const annotations = annotationsOf(raised);
+function notificationOf(outgoing: Outgoing, receiver: string, options: TextOptions): object {
+  const { labels, annotations, startsAt, generatorURL = '' } = firingAlert(outgoing, options);
   const alertname = labels['alertname'] ?? '';
   return {
     version: '4',
@@ -59,15 +71,15 @@ function notificationOf(raised: Outgoing['raised'], receiver: string): object {
     groupLabels: { alertname },
     commonLabels: labels,
     commonAnnotations: annotations,
-    externalURL: '',
+    externalURL: options.externalUrl,
     alerts: [
       {
         status: 'firing',
         labels,
         annotations,
-        startsAt: startOf(raised).toISOString(),
+        startsAt,
         endsAt: NO_TIME,
-        generatorURL: '',
+        generatorURL,
         fingerprint: fingerprintOf(labels),
       },
     ],

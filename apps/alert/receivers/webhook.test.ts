@@ -3,27 +3,32 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { generate } from 'selfsigned';
-import type { RaisedAlert } from '@auditing/proto/outbox';
+import { RaisedAlert } from '@auditing/proto/outbox';
 import { Receiver as ReceiverSpec } from '@auditing/proto/rule';
 import { startFaultServer, type FaultServer } from '../testing/fault-server';
-import { sampleAlert } from '../testing/samples';
+import { outgoing, sampleAlert } from '../testing/samples';
 import type { Answer, Receiver } from './receiver';
 import { openReceiver } from './receivers';
 
 const SIGNAL = new AbortController().signal;
-const OPTIONS = { log: pino({ level: 'silent' }), holdMs: 600_000, tryTimeoutMs: 2_000 };
+const OPTIONS = {
+  log: pino({ level: 'silent' }),
+  holdMs: 600_000,
+  tryTimeoutMs: 2_000,
+  secretsDir: '/nowhere',
+  text: { hasTimeLabel: true, externalUrl: '' },
+};
 const DELIVERY_ID = 'ab'.repeat(32);
 
-const RAISED: RaisedAlert = {
+const RAISED = RaisedAlert.fromPartial({
   id: Buffer.alloc(32),
   alert: sampleAlert('web'),
   raisedAtUs: Date.now() * 1_000,
-  deliveries: [],
-};
+});
 
 async function send(receiver: Receiver): Promise<Answer> {
   try {
-    return await receiver.send([{ raised: RAISED, deliveryId: DELIVERY_ID }], SIGNAL);
+    return await receiver.send([outgoing(RAISED, DELIVERY_ID)], SIGNAL);
   } finally {
     await receiver.close();
   }

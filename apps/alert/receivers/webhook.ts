@@ -6,6 +6,4 @@ export const open: OpenReceiver = (spec, options) =>
   openWebhookPost(spec, options, {
     port: 0,
     path: '/',
-    // A certificate is given for no other purpose.
-    scheme: spec.caBundle.length > 0 ? 'https' : 'http',
   });

@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Alert } from '@auditing/proto/alert';
-import { RaiseRequest } from '@auditing/proto/alert';
+import { AlertKind, ListRequest, RaiseRequest } from '@auditing/proto/alert';
 import { AuditEvent, Priority } from '@auditing/proto/event';
+import type { RaisedAlert } from '@auditing/proto/outbox';
 import { Receiver } from '@auditing/proto/rule';
+import { summaryOfOne } from '../group';
+import type { Outgoing } from '../receivers/receiver';
 
 const EPOCH = '0123456789abcdef';
+
+/** Asks for all alerts that an answer may hold. */
+export const ALL = ListRequest.fromPartial({ limit: 1_000 });
 
 /** The exec of a pod; `name` makes it an event of its own. */
 export function sampleAlert(name: string, fields: Partial<Alert> = {}): Alert {
@@ -41,4 +47,10 @@ export function sampleAlerts(prefix: string, count: number, fields: Partial<Aler
 /** A receiver as the Webhook resource has it. */
 export function sampleReceiver(type: string, url: string, name = type): Receiver {
   return Receiver.fromPartial({ name, type, url });
+}
+
+/** An alert as it goes to a receiver, by itself. */
+export function outgoing(raised: RaisedAlert, deliveryId = 'ab'.repeat(32)): Outgoing {
+  const summary = summaryOfOne(raised.alert, raised.raisedAtUs / 1_000);
+  return { raised, kind: AlertKind.FIRST, deliveryId, summary };
 }

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { eventKey } from '@auditing/audit-event/event-key';
 import { typedEvent } from '@auditing/audit-event/typed-event';
-import { DeliveryState, type AlertStatus } from '@auditing/proto/alert';
+import { AlertStatus, DeliveryState } from '@auditing/proto/alert';
 import { Priority, Source, type AuditEvent } from '@auditing/proto/event';
 import { RuleStatus } from '@auditing/proto/rule';
 import { RpcError } from '@auditing/service/rpc-error';
@@ -65,9 +65,16 @@ export class TestQueryApi {
         raise: missing,
         raiseStream: missing,
         watch: missing,
+        get: missing,
+        listReceivers: missing,
+        testReceiver: missing,
+        probe: missing,
+        deadLetters: missing,
+        redriveDeadLetters: missing,
+        deleteDeadLetters: missing,
         list: (request) => {
           this.archive.asked.push(request);
-          return Promise.resolve({ alerts: [alertStatus()] });
+          return Promise.resolve({ alerts: [alertStatus()], nextCursor: '' });
         },
       },
     };
@@ -113,7 +120,7 @@ const missing = (): never => {
 };
 
 function alertStatus(): AlertStatus {
-  return {
+  return AlertStatus.fromPartial({
     alert: { rule: 'a.b', priority: Priority.WARNING, message: 'm', event: typed(event('a')) },
     raisedAt: { seconds: 1n, nanos: 0 },
     deliveries: [
@@ -126,5 +133,5 @@ function alertStatus(): AlertStatus {
         deliveredAt: { seconds: 2n, nanos: 0 },
       },
     ],
-  };
+  });
 }

@@ -26,6 +26,84 @@ import { Timestamp } from "../../google/protobuf/timestamp";
 import { AuditEvent, BatchId, Priority, priorityFromJSON, priorityToJSON } from "./event";
 import { CallError } from "./rule";
 
+/** Why there is an alert. */
+export enum AlertKind {
+  /** UNSPECIFIED - Not set. Alerts of releases that knew no kinds: each went out, as ALERT_KIND_FIRST does. */
+  UNSPECIFIED = 0,
+  /** FIRST - The first of its group. It goes to every receiver at once, unless a rate limit puts it into a digest. */
+  FIRST = 1,
+  /** REPEAT - Another one of a group. Counted; the next update carries the count. */
+  REPEAT = 2,
+  /** STAGE - Another stage of a request that was alerted of. It tells the outcome and counts as no further one. */
+  STAGE = 3,
+  /** UPDATE - Tells the receivers what a group has come to, under the labels of its first alert. */
+  UPDATE = 4,
+  /** DIGEST - Stands for all alerts of a rule that were above the rate of a receiver. */
+  DIGEST = 5,
+  /** HEARTBEAT - Says that the way from here to the receivers works. Its absence is the news. */
+  HEARTBEAT = 6,
+  /** PROBE - Raised by Probe. */
+  PROBE = 7,
+  UNRECOGNIZED = -1,
+}
+
+export function alertKindFromJSON(object: any): AlertKind {
+  switch (object) {
+    case 0:
+    case "ALERT_KIND_UNSPECIFIED":
+      return AlertKind.UNSPECIFIED;
+    case 1:
+    case "ALERT_KIND_FIRST":
+      return AlertKind.FIRST;
+    case 2:
+    case "ALERT_KIND_REPEAT":
+      return AlertKind.REPEAT;
+    case 3:
+    case "ALERT_KIND_STAGE":
+      return AlertKind.STAGE;
+    case 4:
+    case "ALERT_KIND_UPDATE":
+      return AlertKind.UPDATE;
+    case 5:
+    case "ALERT_KIND_DIGEST":
+      return AlertKind.DIGEST;
+    case 6:
+    case "ALERT_KIND_HEARTBEAT":
+      return AlertKind.HEARTBEAT;
+    case 7:
+    case "ALERT_KIND_PROBE":
+      return AlertKind.PROBE;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return AlertKind.UNRECOGNIZED;
+  }
+}
+
+export function alertKindToJSON(object: AlertKind): string {
+  switch (object) {
+    case AlertKind.UNSPECIFIED:
+      return "ALERT_KIND_UNSPECIFIED";
+    case AlertKind.FIRST:
+      return "ALERT_KIND_FIRST";
+    case AlertKind.REPEAT:
+      return "ALERT_KIND_REPEAT";
+    case AlertKind.STAGE:
+      return "ALERT_KIND_STAGE";
+    case AlertKind.UPDATE:
+      return "ALERT_KIND_UPDATE";
+    case AlertKind.DIGEST:
+      return "ALERT_KIND_DIGEST";
+    case AlertKind.HEARTBEAT:
+      return "ALERT_KIND_HEARTBEAT";
+    case AlertKind.PROBE:
+      return "ALERT_KIND_PROBE";
+    case AlertKind.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 /** How far an alert is on its way to one receiver. */
 export enum DeliveryState {
   /** UNSPECIFIED - Not set. */
@@ -36,6 +114,8 @@ export enum DeliveryState {
   DELIVERED = 2,
   /** DEAD - Refused by the receiver for good; kept among the dead letters. */
   DEAD = 3,
+  /** DISCARDED - Was a dead letter that somebody deleted. */
+  DISCARDED = 4,
   UNRECOGNIZED = -1,
 }
 
@@ -53,6 +133,9 @@ export function deliveryStateFromJSON(object: any): DeliveryState {
     case 3:
     case "DELIVERY_STATE_DEAD":
       return DeliveryState.DEAD;
+    case 4:
+    case "DELIVERY_STATE_DISCARDED":
+      return DeliveryState.DISCARDED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -70,7 +153,80 @@ export function deliveryStateToJSON(object: DeliveryState): string {
       return "DELIVERY_STATE_DELIVERED";
     case DeliveryState.DEAD:
       return "DELIVERY_STATE_DEAD";
+    case DeliveryState.DISCARDED:
+      return "DELIVERY_STATE_DISCARDED";
     case DeliveryState.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+/** A step of the way to a receiver. */
+export enum HopStep {
+  /** UNSPECIFIED - Not set. */
+  UNSPECIFIED = 0,
+  /** SETTINGS - The resource and the secrets it refers to were read. */
+  SETTINGS = 1,
+  /** RESOLVE - The name was looked up. */
+  RESOLVE = 2,
+  /** CONNECT - A TCP connection was made. */
+  CONNECT = 3,
+  /** TLS - The certificates were checked, on both sides. Not made for http. */
+  TLS = 4,
+  /** POST - The alert was posted; `detail` has the HTTP status. */
+  POST = 5,
+  /** SEEN - The alert was asked for. Alertmanager alone can be asked. */
+  SEEN = 6,
+  UNRECOGNIZED = -1,
+}
+
+export function hopStepFromJSON(object: any): HopStep {
+  switch (object) {
+    case 0:
+    case "HOP_STEP_UNSPECIFIED":
+      return HopStep.UNSPECIFIED;
+    case 1:
+    case "HOP_STEP_SETTINGS":
+      return HopStep.SETTINGS;
+    case 2:
+    case "HOP_STEP_RESOLVE":
+      return HopStep.RESOLVE;
+    case 3:
+    case "HOP_STEP_CONNECT":
+      return HopStep.CONNECT;
+    case 4:
+    case "HOP_STEP_TLS":
+      return HopStep.TLS;
+    case 5:
+    case "HOP_STEP_POST":
+      return HopStep.POST;
+    case 6:
+    case "HOP_STEP_SEEN":
+      return HopStep.SEEN;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return HopStep.UNRECOGNIZED;
+  }
+}
+
+export function hopStepToJSON(object: HopStep): string {
+  switch (object) {
+    case HopStep.UNSPECIFIED:
+      return "HOP_STEP_UNSPECIFIED";
+    case HopStep.SETTINGS:
+      return "HOP_STEP_SETTINGS";
+    case HopStep.RESOLVE:
+      return "HOP_STEP_RESOLVE";
+    case HopStep.CONNECT:
+      return "HOP_STEP_CONNECT";
+    case HopStep.TLS:
+      return "HOP_STEP_TLS";
+    case HopStep.POST:
+      return "HOP_STEP_POST";
+    case HopStep.SEEN:
+      return "HOP_STEP_SEEN";
+    case HopStep.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
   }
@@ -132,7 +288,17 @@ export interface Delivery {
   /** Why the last try failed; empty if it did not. */
   lastError: string;
   /** When the receiver took it; absent until then. */
-  deliveredAt: Timestamp | undefined;
+  deliveredAt:
+    | Timestamp
+    | undefined;
+  /** True if it was above the rate of the receiver: a digest tells of it, and is what is delivered. */
+  digested: boolean;
+  /** The alert that is the digest, 32 bytes; empty until there is one. */
+  digest: Buffer;
+  /** Ids of the silences under which Alertmanager keeps the alert from being told; empty: none that is known. */
+  silencedBy: string[];
+  /** Fingerprints of the alerts for which Alertmanager keeps it from being told; empty: none that is known. */
+  inhibitedBy: string[];
 }
 
 /** An alert and how it fares. */
@@ -145,28 +311,248 @@ export interface AlertStatus {
   raisedAt:
     | Timestamp
     | undefined;
-  /** One entry a receiver. */
+  /** One entry a receiver. Empty for repeats and stages: their group is what goes out. */
   deliveries: Delivery[];
+  /** 32 bytes: names the alert, for Get. */
+  id: Buffer;
+  /** Why there is this alert. */
+  kind: AlertKind;
+  /** The id of the first alert of its group, 32 bytes; empty for one that is the first, or has no group. */
+  group: Buffer;
+  /** What its group has come to; of an update or a digest: what it tells. Absent for repeats and stages. */
+  summary: AlertSummary | undefined;
 }
 
-/** Asks for alerts. */
+/** What several alerts that are told of as one have come to. */
+export interface AlertSummary {
+  /** How many, the first one included. Stages of one request are one. */
+  count: number;
+  /** When the request of the first one was received. */
+  firstSeen:
+    | Timestamp
+    | undefined;
+  /** When the request of the last one was received. */
+  lastSeen:
+    | Timestamp
+    | undefined;
+  /** How the last request ended whose end is known, such as `403 Forbidden`; empty if none is. */
+  outcome: string;
+  /** Audit ids of the first few, as their clients chose them. */
+  auditIds: string[];
+  /** Of a digest: the event keys of its first hundred, 32 bytes each. */
+  eventKeys: Buffer[];
+}
+
+/** Asks for alerts. An alert is meant if it is all that is asked for. */
 export interface ListRequest {
   /** Only of this rule (`<Rule resource>.<entry>`); empty: of any. */
   rule: string;
   /** How many at most: 1 to 1,000; 0 means 100. */
   limit: number;
+  /** Raised at or after this moment; absent: whenever. */
+  start:
+    | Timestamp
+    | undefined;
+  /** Raised before this moment; absent: whenever. */
+  end:
+    | Timestamp
+    | undefined;
+  /** Whose event is by this user (or impersonates it), exactly; empty: of any. */
+  user: string;
+  /** Whose object is in this namespace; empty: in any. */
+  namespace: string;
+  /** Whose object is of this resource, such as `pods`; empty: of any. */
+  resource: string;
+  /** Whose object has this name; empty: any. */
+  name: string;
+  /** Of which some delivery is in this state; UNSPECIFIED: in any. */
+  state: DeliveryState;
+  /** With a delivery to this receiver (in `state`, if that is set); empty: to any or none. */
+  receiver: string;
+  /** Of these kinds; empty: of all but heartbeats. */
+  kinds: AlertKind[];
+  /** Only alerts of the group of this first alert, 32 bytes, itself included; empty: of any. */
+  group: Buffer;
+  /** Where to go on: next_cursor of the answer before; empty: from the newest. */
+  cursor: string;
 }
 
 /** Alerts. */
 export interface ListResponse {
   /** Newest first. */
   alerts: AlertStatus[];
+  /** Gives the next older ones; empty if there are none. */
+  nextCursor: string;
 }
 
 /** Asks for changes of alerts. */
 export interface AlertServiceWatchRequest {
   /** Only of this rule (`<Rule resource>.<entry>`); empty: of any. */
   rule: string;
+}
+
+/** Asks for one alert. */
+export interface AlertServiceGetRequest {
+  /** Its id, 32 bytes. */
+  id: Buffer;
+}
+
+/** Asks for the receivers. */
+export interface ListReceiversRequest {
+}
+
+/** The receivers. */
+export interface ListReceiversResponse {
+  /** As the Webhook resource has them, then those that are gone and for which alerts still wait. */
+  receivers: ReceiverStatus[];
+}
+
+/** A receiver and how it fares. */
+export interface ReceiverStatus {
+  /** Its name. */
+  name: string;
+  /** `alertmanager`, `webhook` or `notificationmanager`; empty for one that is gone. */
+  type: string;
+  /** Why it cannot be used, and what to change; empty if it can. */
+  problem: string;
+  /** Why its last request failed; empty if it did not. */
+  lastError: string;
+  /** Alerts that it has not taken yet, those that wait for a digest included. */
+  pendingCount: number;
+  /** The oldest of them; absent without one. */
+  oldestPending:
+    | Timestamp
+    | undefined;
+  /** Its instances; empty until one was needed, and for types that have but one. */
+  instances: ReceiverInstance[];
+}
+
+/** One server of a receiver that has several. */
+export interface ReceiverInstance {
+  /** Its address, without user name and password. */
+  address: string;
+  /** False for a while after it failed. */
+  available: boolean;
+  /** Alerts that others took and it has not had yet. */
+  owedCount: number;
+}
+
+/** Asks for a test of a receiver. */
+export interface TestReceiverRequest {
+  /** Its name. */
+  receiver: string;
+}
+
+/** What happened to a test alert. */
+export interface TestReceiverResponse {
+  /** In the order in which they were made, one instance after the other. */
+  hops: Hop[];
+  /** True if an instance took the test alert. */
+  accepted: boolean;
+  /** Value of the label `name` by which the test alert can be found. */
+  marker: string;
+}
+
+/** How one step went. A step that fails is the last one of its instance. */
+export interface Hop {
+  /** Address of the instance, without user name and password; empty for HOP_STEP_SETTINGS. */
+  instance: string;
+  /** Which step. */
+  step: HopStep;
+  /** Whether it worked. */
+  ok: boolean;
+  /** What came of it: addresses, the certificate's subject, the HTTP status; or why it failed. */
+  detail: string;
+  /** How long it took, in microseconds. */
+  durationUs: bigint;
+}
+
+/** Asks for a probe. */
+export interface ProbeRequest {
+  /** Only to this receiver; empty: to all of them. */
+  receiver: string;
+  /** How long to wait for the receivers, in milliseconds: up to 60,000; 0 means 10,000. */
+  waitMs: number;
+}
+
+/** How far a probe got. */
+export interface ProbeResponse {
+  /** The probe alert, with one delivery a receiver. One that is still pending goes on. */
+  alert:
+    | AlertStatus
+    | undefined;
+  /** True if every receiver took it. */
+  delivered: boolean;
+  /** Receivers of type alertmanager at which the alert was seen. */
+  seenAt: string[];
+}
+
+/** Asks for deliveries that were given up. */
+export interface DeadLettersRequest {
+  /** Only to this receiver; empty: to any. */
+  receiver: string;
+  /** Only of this rule; empty: of any. */
+  rule: string;
+  /** How many at most: 1 to 1,000; 0 means 100. */
+  limit: number;
+  /** Where to go on: next_cursor of the answer before; empty: from the newest. */
+  cursor: string;
+}
+
+/** Deliveries that were given up. */
+export interface DeadLettersResponse {
+  /** One entry a delivery. */
+  deadLetters: AlertDeadLetter[];
+  /** Gives the next older ones; empty if there are none. */
+  nextCursor: string;
+  /** How many there are in all, whatever was asked for. */
+  totalCount: number;
+}
+
+/** A delivery that was given up. */
+export interface AlertDeadLetter {
+  /** The alert, with all its deliveries. */
+  alert:
+    | AlertStatus
+    | undefined;
+  /** The delivery. */
+  delivery:
+    | Delivery
+    | undefined;
+  /** When it was given up. */
+  deadAt: Timestamp | undefined;
+}
+
+/** Says which deliveries that were given up are meant: those named, or all of a receiver. */
+export interface DeadLetterSelection {
+  /** Delivery ids, 64 hexadecimal digits each. */
+  ids: string[];
+  /** All of this receiver, besides those named; empty: only those named. */
+  receiver: string;
+}
+
+/** Asks for deliveries to be sent anew. */
+export interface RedriveDeadLettersRequest {
+  /** Which. */
+  selection: DeadLetterSelection | undefined;
+}
+
+/** What was sent anew. */
+export interface RedriveDeadLettersResponse {
+  /** How many deliveries are pending again. */
+  redrivenCount: number;
+}
+
+/** Asks for deliveries to be deleted. */
+export interface DeleteDeadLettersRequest {
+  /** Which. */
+  selection: DeadLetterSelection | undefined;
+}
+
+/** What was deleted. */
+export interface DeleteDeadLettersResponse {
+  /** How many. */
+  deletedCount: number;
 }
 
 function createBaseAlert(): Alert {
@@ -562,7 +948,18 @@ export const RaiseResponse: MessageFns<RaiseResponse> = {
 };
 
 function createBaseDelivery(): Delivery {
-  return { receiver: "", id: "", state: 0, attemptCount: 0, lastError: "", deliveredAt: undefined };
+  return {
+    receiver: "",
+    id: "",
+    state: 0,
+    attemptCount: 0,
+    lastError: "",
+    deliveredAt: undefined,
+    digested: false,
+    digest: Buffer.alloc(0),
+    silencedBy: [],
+    inhibitedBy: [],
+  };
 }
 
 export const Delivery: MessageFns<Delivery> = {
@@ -584,6 +981,18 @@ export const Delivery: MessageFns<Delivery> = {
     }
     if (message.deliveredAt !== undefined) {
       Timestamp.encode(message.deliveredAt, writer.uint32(50).fork()).join();
+    }
+    if (message.digested !== false) {
+      writer.uint32(56).bool(message.digested);
+    }
+    if (message.digest.length !== 0) {
+      writer.uint32(66).bytes(message.digest);
+    }
+    for (const v of message.silencedBy) {
+      writer.uint32(74).string(v!);
+    }
+    for (const v of message.inhibitedBy) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -649,6 +1058,38 @@ export const Delivery: MessageFns<Delivery> = {
             message.deliveredAt = Timestamp.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.digested = reader.bool();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.digest = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.silencedBy.push(reader.string());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.inhibitedBy.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -681,6 +1122,18 @@ export const Delivery: MessageFns<Delivery> = {
         : isSet(object.delivered_at)
         ? fromJsonTimestamp(object.delivered_at)
         : undefined,
+      digested: isSet(object.digested) ? globalThis.Boolean(object.digested) : false,
+      digest: isSet(object.digest) ? Buffer.from(bytesFromBase64(object.digest)) : Buffer.alloc(0),
+      silencedBy: globalThis.Array.isArray(object?.silencedBy)
+        ? object.silencedBy.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.silenced_by)
+        ? object.silenced_by.map((e: any) => globalThis.String(e))
+        : [],
+      inhibitedBy: globalThis.Array.isArray(object?.inhibitedBy)
+        ? object.inhibitedBy.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.inhibited_by)
+        ? object.inhibited_by.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -704,6 +1157,18 @@ export const Delivery: MessageFns<Delivery> = {
     if (message.deliveredAt !== undefined) {
       obj.deliveredAt = fromTimestamp(message.deliveredAt).toISOString();
     }
+    if (message.digested !== false) {
+      obj.digested = message.digested;
+    }
+    if (message.digest.length !== 0) {
+      obj.digest = base64FromBytes(message.digest);
+    }
+    if (message.silencedBy?.length) {
+      obj.silencedBy = message.silencedBy;
+    }
+    if (message.inhibitedBy?.length) {
+      obj.inhibitedBy = message.inhibitedBy;
+    }
     return obj;
   },
 
@@ -720,12 +1185,24 @@ export const Delivery: MessageFns<Delivery> = {
     message.deliveredAt = (object.deliveredAt !== undefined && object.deliveredAt !== null)
       ? Timestamp.fromPartial(object.deliveredAt)
       : undefined;
+    message.digested = object.digested ?? false;
+    message.digest = object.digest ?? Buffer.alloc(0);
+    message.silencedBy = object.silencedBy?.map((e) => e) || [];
+    message.inhibitedBy = object.inhibitedBy?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseAlertStatus(): AlertStatus {
-  return { alert: undefined, raisedAt: undefined, deliveries: [] };
+  return {
+    alert: undefined,
+    raisedAt: undefined,
+    deliveries: [],
+    id: Buffer.alloc(0),
+    kind: 0,
+    group: Buffer.alloc(0),
+    summary: undefined,
+  };
 }
 
 export const AlertStatus: MessageFns<AlertStatus> = {
@@ -738,6 +1215,18 @@ export const AlertStatus: MessageFns<AlertStatus> = {
     }
     for (const v of message.deliveries) {
       Delivery.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.id.length !== 0) {
+      writer.uint32(34).bytes(message.id);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(40).int32(message.kind);
+    }
+    if (message.group.length !== 0) {
+      writer.uint32(50).bytes(message.group);
+    }
+    if (message.summary !== undefined) {
+      AlertSummary.encode(message.summary, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -779,6 +1268,38 @@ export const AlertStatus: MessageFns<AlertStatus> = {
             message.deliveries.push(Delivery.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.id = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.group = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.summary = AlertSummary.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -802,6 +1323,10 @@ export const AlertStatus: MessageFns<AlertStatus> = {
       deliveries: globalThis.Array.isArray(object?.deliveries)
         ? object.deliveries.map((e: any) => Delivery.fromJSON(e))
         : [],
+      id: isSet(object.id) ? Buffer.from(bytesFromBase64(object.id)) : Buffer.alloc(0),
+      kind: isSet(object.kind) ? alertKindFromJSON(object.kind) : 0,
+      group: isSet(object.group) ? Buffer.from(bytesFromBase64(object.group)) : Buffer.alloc(0),
+      summary: isSet(object.summary) ? AlertSummary.fromJSON(object.summary) : undefined,
     };
   },
 
@@ -816,6 +1341,18 @@ export const AlertStatus: MessageFns<AlertStatus> = {
     if (message.deliveries?.length) {
       obj.deliveries = message.deliveries.map((e) => Delivery.toJSON(e));
     }
+    if (message.id.length !== 0) {
+      obj.id = base64FromBytes(message.id);
+    }
+    if (message.kind !== 0) {
+      obj.kind = alertKindToJSON(message.kind);
+    }
+    if (message.group.length !== 0) {
+      obj.group = base64FromBytes(message.group);
+    }
+    if (message.summary !== undefined) {
+      obj.summary = AlertSummary.toJSON(message.summary);
+    }
     return obj;
   },
 
@@ -829,12 +1366,201 @@ export const AlertStatus: MessageFns<AlertStatus> = {
       ? Timestamp.fromPartial(object.raisedAt)
       : undefined;
     message.deliveries = object.deliveries?.map((e) => Delivery.fromPartial(e)) || [];
+    message.id = object.id ?? Buffer.alloc(0);
+    message.kind = object.kind ?? 0;
+    message.group = object.group ?? Buffer.alloc(0);
+    message.summary = (object.summary !== undefined && object.summary !== null)
+      ? AlertSummary.fromPartial(object.summary)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseAlertSummary(): AlertSummary {
+  return { count: 0, firstSeen: undefined, lastSeen: undefined, outcome: "", auditIds: [], eventKeys: [] };
+}
+
+export const AlertSummary: MessageFns<AlertSummary> = {
+  encode(message: AlertSummary, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.count !== 0) {
+      writer.uint32(8).uint32(message.count);
+    }
+    if (message.firstSeen !== undefined) {
+      Timestamp.encode(message.firstSeen, writer.uint32(18).fork()).join();
+    }
+    if (message.lastSeen !== undefined) {
+      Timestamp.encode(message.lastSeen, writer.uint32(26).fork()).join();
+    }
+    if (message.outcome !== "") {
+      writer.uint32(34).string(message.outcome);
+    }
+    for (const v of message.auditIds) {
+      writer.uint32(42).string(v!);
+    }
+    for (const v of message.eventKeys) {
+      writer.uint32(50).bytes(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertSummary {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertSummary();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.count = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.firstSeen = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lastSeen = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.auditIds.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.eventKeys.push(Buffer.from(reader.bytes()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertSummary {
+    return {
+      count: isSet(object.count) ? globalThis.Number(object.count) : 0,
+      firstSeen: isSet(object.firstSeen)
+        ? fromJsonTimestamp(object.firstSeen)
+        : isSet(object.first_seen)
+        ? fromJsonTimestamp(object.first_seen)
+        : undefined,
+      lastSeen: isSet(object.lastSeen)
+        ? fromJsonTimestamp(object.lastSeen)
+        : isSet(object.last_seen)
+        ? fromJsonTimestamp(object.last_seen)
+        : undefined,
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      auditIds: globalThis.Array.isArray(object?.auditIds)
+        ? object.auditIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.audit_ids)
+        ? object.audit_ids.map((e: any) => globalThis.String(e))
+        : [],
+      eventKeys: globalThis.Array.isArray(object?.eventKeys)
+        ? object.eventKeys.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : globalThis.Array.isArray(object?.event_keys)
+        ? object.event_keys.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
+    };
+  },
+
+  toJSON(message: AlertSummary): unknown {
+    const obj: any = {};
+    if (message.count !== 0) {
+      obj.count = Math.round(message.count);
+    }
+    if (message.firstSeen !== undefined) {
+      obj.firstSeen = fromTimestamp(message.firstSeen).toISOString();
+    }
+    if (message.lastSeen !== undefined) {
+      obj.lastSeen = fromTimestamp(message.lastSeen).toISOString();
+    }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.auditIds?.length) {
+      obj.auditIds = message.auditIds;
+    }
+    if (message.eventKeys?.length) {
+      obj.eventKeys = message.eventKeys.map((e) => base64FromBytes(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertSummary>): AlertSummary {
+    return AlertSummary.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertSummary>): AlertSummary {
+    const message = createBaseAlertSummary();
+    message.count = object.count ?? 0;
+    message.firstSeen = (object.firstSeen !== undefined && object.firstSeen !== null)
+      ? Timestamp.fromPartial(object.firstSeen)
+      : undefined;
+    message.lastSeen = (object.lastSeen !== undefined && object.lastSeen !== null)
+      ? Timestamp.fromPartial(object.lastSeen)
+      : undefined;
+    message.outcome = object.outcome ?? "";
+    message.auditIds = object.auditIds?.map((e) => e) || [];
+    message.eventKeys = object.eventKeys?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseListRequest(): ListRequest {
-  return { rule: "", limit: 0 };
+  return {
+    rule: "",
+    limit: 0,
+    start: undefined,
+    end: undefined,
+    user: "",
+    namespace: "",
+    resource: "",
+    name: "",
+    state: 0,
+    receiver: "",
+    kinds: [],
+    group: Buffer.alloc(0),
+    cursor: "",
+  };
 }
 
 export const ListRequest: MessageFns<ListRequest> = {
@@ -844,6 +1570,43 @@ export const ListRequest: MessageFns<ListRequest> = {
     }
     if (message.limit !== 0) {
       writer.uint32(16).uint32(message.limit);
+    }
+    if (message.start !== undefined) {
+      Timestamp.encode(message.start, writer.uint32(26).fork()).join();
+    }
+    if (message.end !== undefined) {
+      Timestamp.encode(message.end, writer.uint32(34).fork()).join();
+    }
+    if (message.user !== "") {
+      writer.uint32(42).string(message.user);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(50).string(message.namespace);
+    }
+    if (message.resource !== "") {
+      writer.uint32(58).string(message.resource);
+    }
+    if (message.name !== "") {
+      writer.uint32(66).string(message.name);
+    }
+    if (message.state !== 0) {
+      writer.uint32(72).int32(message.state);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(82).string(message.receiver);
+    }
+    if (message.kinds.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.kinds) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.group.length !== 0) {
+      writer.uint32(98).bytes(message.group);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(106).string(message.cursor);
     }
     return writer;
   },
@@ -877,6 +1640,104 @@ export const ListRequest: MessageFns<ListRequest> = {
             message.limit = reader.uint32();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.start = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.end = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.user = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.resource = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag === 88) {
+              message.kinds.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.kinds.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.group = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -893,6 +1754,17 @@ export const ListRequest: MessageFns<ListRequest> = {
     return {
       rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
       limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      start: isSet(object.start) ? fromJsonTimestamp(object.start) : undefined,
+      end: isSet(object.end) ? fromJsonTimestamp(object.end) : undefined,
+      user: isSet(object.user) ? globalThis.String(object.user) : "",
+      namespace: isSet(object.namespace) ? globalThis.String(object.namespace) : "",
+      resource: isSet(object.resource) ? globalThis.String(object.resource) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      state: isSet(object.state) ? deliveryStateFromJSON(object.state) : 0,
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => alertKindFromJSON(e)) : [],
+      group: isSet(object.group) ? Buffer.from(bytesFromBase64(object.group)) : Buffer.alloc(0),
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
     };
   },
 
@@ -904,6 +1776,39 @@ export const ListRequest: MessageFns<ListRequest> = {
     if (message.limit !== 0) {
       obj.limit = Math.round(message.limit);
     }
+    if (message.start !== undefined) {
+      obj.start = fromTimestamp(message.start).toISOString();
+    }
+    if (message.end !== undefined) {
+      obj.end = fromTimestamp(message.end).toISOString();
+    }
+    if (message.user !== "") {
+      obj.user = message.user;
+    }
+    if (message.namespace !== "") {
+      obj.namespace = message.namespace;
+    }
+    if (message.resource !== "") {
+      obj.resource = message.resource;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.state !== 0) {
+      obj.state = deliveryStateToJSON(message.state);
+    }
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.kinds?.length) {
+      obj.kinds = message.kinds.map((e) => alertKindToJSON(e));
+    }
+    if (message.group.length !== 0) {
+      obj.group = base64FromBytes(message.group);
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
     return obj;
   },
 
@@ -914,18 +1819,34 @@ export const ListRequest: MessageFns<ListRequest> = {
     const message = createBaseListRequest();
     message.rule = object.rule ?? "";
     message.limit = object.limit ?? 0;
+    message.start = (object.start !== undefined && object.start !== null)
+      ? Timestamp.fromPartial(object.start)
+      : undefined;
+    message.end = (object.end !== undefined && object.end !== null) ? Timestamp.fromPartial(object.end) : undefined;
+    message.user = object.user ?? "";
+    message.namespace = object.namespace ?? "";
+    message.resource = object.resource ?? "";
+    message.name = object.name ?? "";
+    message.state = object.state ?? 0;
+    message.receiver = object.receiver ?? "";
+    message.kinds = object.kinds?.map((e) => e) || [];
+    message.group = object.group ?? Buffer.alloc(0);
+    message.cursor = object.cursor ?? "";
     return message;
   },
 };
 
 function createBaseListResponse(): ListResponse {
-  return { alerts: [] };
+  return { alerts: [], nextCursor: "" };
 }
 
 export const ListResponse: MessageFns<ListResponse> = {
   encode(message: ListResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.alerts) {
       AlertStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextCursor !== "") {
+      writer.uint32(18).string(message.nextCursor);
     }
     return writer;
   },
@@ -951,6 +1872,14 @@ export const ListResponse: MessageFns<ListResponse> = {
             message.alerts.push(AlertStatus.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextCursor = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -966,6 +1895,11 @@ export const ListResponse: MessageFns<ListResponse> = {
   fromJSON(object: any): ListResponse {
     return {
       alerts: globalThis.Array.isArray(object?.alerts) ? object.alerts.map((e: any) => AlertStatus.fromJSON(e)) : [],
+      nextCursor: isSet(object.nextCursor)
+        ? globalThis.String(object.nextCursor)
+        : isSet(object.next_cursor)
+        ? globalThis.String(object.next_cursor)
+        : "",
     };
   },
 
@@ -973,6 +1907,9 @@ export const ListResponse: MessageFns<ListResponse> = {
     const obj: any = {};
     if (message.alerts?.length) {
       obj.alerts = message.alerts.map((e) => AlertStatus.toJSON(e));
+    }
+    if (message.nextCursor !== "") {
+      obj.nextCursor = message.nextCursor;
     }
     return obj;
   },
@@ -983,6 +1920,7 @@ export const ListResponse: MessageFns<ListResponse> = {
   fromPartial(object: DeepPartial<ListResponse>): ListResponse {
     const message = createBaseListResponse();
     message.alerts = object.alerts?.map((e) => AlertStatus.fromPartial(e)) || [];
+    message.nextCursor = object.nextCursor ?? "";
     return message;
   },
 };
@@ -1054,6 +1992,1698 @@ export const AlertServiceWatchRequest: MessageFns<AlertServiceWatchRequest> = {
   },
 };
 
+function createBaseAlertServiceGetRequest(): AlertServiceGetRequest {
+  return { id: Buffer.alloc(0) };
+}
+
+export const AlertServiceGetRequest: MessageFns<AlertServiceGetRequest> = {
+  encode(message: AlertServiceGetRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id.length !== 0) {
+      writer.uint32(10).bytes(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertServiceGetRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertServiceGetRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertServiceGetRequest {
+    return { id: isSet(object.id) ? Buffer.from(bytesFromBase64(object.id)) : Buffer.alloc(0) };
+  },
+
+  toJSON(message: AlertServiceGetRequest): unknown {
+    const obj: any = {};
+    if (message.id.length !== 0) {
+      obj.id = base64FromBytes(message.id);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertServiceGetRequest>): AlertServiceGetRequest {
+    return AlertServiceGetRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertServiceGetRequest>): AlertServiceGetRequest {
+    const message = createBaseAlertServiceGetRequest();
+    message.id = object.id ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseListReceiversRequest(): ListReceiversRequest {
+  return {};
+}
+
+export const ListReceiversRequest: MessageFns<ListReceiversRequest> = {
+  encode(_: ListReceiversRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListReceiversRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListReceiversRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListReceiversRequest {
+    return {};
+  },
+
+  toJSON(_: ListReceiversRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListReceiversRequest>): ListReceiversRequest {
+    return ListReceiversRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListReceiversRequest>): ListReceiversRequest {
+    const message = createBaseListReceiversRequest();
+    return message;
+  },
+};
+
+function createBaseListReceiversResponse(): ListReceiversResponse {
+  return { receivers: [] };
+}
+
+export const ListReceiversResponse: MessageFns<ListReceiversResponse> = {
+  encode(message: ListReceiversResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.receivers) {
+      ReceiverStatus.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListReceiversResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListReceiversResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receivers.push(ReceiverStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListReceiversResponse {
+    return {
+      receivers: globalThis.Array.isArray(object?.receivers)
+        ? object.receivers.map((e: any) => ReceiverStatus.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListReceiversResponse): unknown {
+    const obj: any = {};
+    if (message.receivers?.length) {
+      obj.receivers = message.receivers.map((e) => ReceiverStatus.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListReceiversResponse>): ListReceiversResponse {
+    return ListReceiversResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListReceiversResponse>): ListReceiversResponse {
+    const message = createBaseListReceiversResponse();
+    message.receivers = object.receivers?.map((e) => ReceiverStatus.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReceiverStatus(): ReceiverStatus {
+  return { name: "", type: "", problem: "", lastError: "", pendingCount: 0, oldestPending: undefined, instances: [] };
+}
+
+export const ReceiverStatus: MessageFns<ReceiverStatus> = {
+  encode(message: ReceiverStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    if (message.problem !== "") {
+      writer.uint32(26).string(message.problem);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(34).string(message.lastError);
+    }
+    if (message.pendingCount !== 0) {
+      writer.uint32(40).uint32(message.pendingCount);
+    }
+    if (message.oldestPending !== undefined) {
+      Timestamp.encode(message.oldestPending, writer.uint32(50).fork()).join();
+    }
+    for (const v of message.instances) {
+      ReceiverInstance.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReceiverStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReceiverStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.pendingCount = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.oldestPending = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.instances.push(ReceiverInstance.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReceiverStatus {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      type: isSet(object.type) ? globalThis.String(object.type) : "",
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      lastError: isSet(object.lastError)
+        ? globalThis.String(object.lastError)
+        : isSet(object.last_error)
+        ? globalThis.String(object.last_error)
+        : "",
+      pendingCount: isSet(object.pendingCount)
+        ? globalThis.Number(object.pendingCount)
+        : isSet(object.pending_count)
+        ? globalThis.Number(object.pending_count)
+        : 0,
+      oldestPending: isSet(object.oldestPending)
+        ? fromJsonTimestamp(object.oldestPending)
+        : isSet(object.oldest_pending)
+        ? fromJsonTimestamp(object.oldest_pending)
+        : undefined,
+      instances: globalThis.Array.isArray(object?.instances)
+        ? object.instances.map((e: any) => ReceiverInstance.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReceiverStatus): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.type !== "") {
+      obj.type = message.type;
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.lastError !== "") {
+      obj.lastError = message.lastError;
+    }
+    if (message.pendingCount !== 0) {
+      obj.pendingCount = Math.round(message.pendingCount);
+    }
+    if (message.oldestPending !== undefined) {
+      obj.oldestPending = fromTimestamp(message.oldestPending).toISOString();
+    }
+    if (message.instances?.length) {
+      obj.instances = message.instances.map((e) => ReceiverInstance.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReceiverStatus>): ReceiverStatus {
+    return ReceiverStatus.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReceiverStatus>): ReceiverStatus {
+    const message = createBaseReceiverStatus();
+    message.name = object.name ?? "";
+    message.type = object.type ?? "";
+    message.problem = object.problem ?? "";
+    message.lastError = object.lastError ?? "";
+    message.pendingCount = object.pendingCount ?? 0;
+    message.oldestPending = (object.oldestPending !== undefined && object.oldestPending !== null)
+      ? Timestamp.fromPartial(object.oldestPending)
+      : undefined;
+    message.instances = object.instances?.map((e) => ReceiverInstance.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseReceiverInstance(): ReceiverInstance {
+  return { address: "", available: false, owedCount: 0 };
+}
+
+export const ReceiverInstance: MessageFns<ReceiverInstance> = {
+  encode(message: ReceiverInstance, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.available !== false) {
+      writer.uint32(16).bool(message.available);
+    }
+    if (message.owedCount !== 0) {
+      writer.uint32(24).uint32(message.owedCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReceiverInstance {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReceiverInstance();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.available = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.owedCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReceiverInstance {
+    return {
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      available: isSet(object.available) ? globalThis.Boolean(object.available) : false,
+      owedCount: isSet(object.owedCount)
+        ? globalThis.Number(object.owedCount)
+        : isSet(object.owed_count)
+        ? globalThis.Number(object.owed_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: ReceiverInstance): unknown {
+    const obj: any = {};
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.available !== false) {
+      obj.available = message.available;
+    }
+    if (message.owedCount !== 0) {
+      obj.owedCount = Math.round(message.owedCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReceiverInstance>): ReceiverInstance {
+    return ReceiverInstance.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReceiverInstance>): ReceiverInstance {
+    const message = createBaseReceiverInstance();
+    message.address = object.address ?? "";
+    message.available = object.available ?? false;
+    message.owedCount = object.owedCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseTestReceiverRequest(): TestReceiverRequest {
+  return { receiver: "" };
+}
+
+export const TestReceiverRequest: MessageFns<TestReceiverRequest> = {
+  encode(message: TestReceiverRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receiver !== "") {
+      writer.uint32(10).string(message.receiver);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestReceiverRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestReceiverRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestReceiverRequest {
+    return { receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "" };
+  },
+
+  toJSON(message: TestReceiverRequest): unknown {
+    const obj: any = {};
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestReceiverRequest>): TestReceiverRequest {
+    return TestReceiverRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestReceiverRequest>): TestReceiverRequest {
+    const message = createBaseTestReceiverRequest();
+    message.receiver = object.receiver ?? "";
+    return message;
+  },
+};
+
+function createBaseTestReceiverResponse(): TestReceiverResponse {
+  return { hops: [], accepted: false, marker: "" };
+}
+
+export const TestReceiverResponse: MessageFns<TestReceiverResponse> = {
+  encode(message: TestReceiverResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.hops) {
+      Hop.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.accepted !== false) {
+      writer.uint32(16).bool(message.accepted);
+    }
+    if (message.marker !== "") {
+      writer.uint32(26).string(message.marker);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestReceiverResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestReceiverResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.hops.push(Hop.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.accepted = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.marker = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestReceiverResponse {
+    return {
+      hops: globalThis.Array.isArray(object?.hops) ? object.hops.map((e: any) => Hop.fromJSON(e)) : [],
+      accepted: isSet(object.accepted) ? globalThis.Boolean(object.accepted) : false,
+      marker: isSet(object.marker) ? globalThis.String(object.marker) : "",
+    };
+  },
+
+  toJSON(message: TestReceiverResponse): unknown {
+    const obj: any = {};
+    if (message.hops?.length) {
+      obj.hops = message.hops.map((e) => Hop.toJSON(e));
+    }
+    if (message.accepted !== false) {
+      obj.accepted = message.accepted;
+    }
+    if (message.marker !== "") {
+      obj.marker = message.marker;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestReceiverResponse>): TestReceiverResponse {
+    return TestReceiverResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestReceiverResponse>): TestReceiverResponse {
+    const message = createBaseTestReceiverResponse();
+    message.hops = object.hops?.map((e) => Hop.fromPartial(e)) || [];
+    message.accepted = object.accepted ?? false;
+    message.marker = object.marker ?? "";
+    return message;
+  },
+};
+
+function createBaseHop(): Hop {
+  return { instance: "", step: 0, ok: false, detail: "", durationUs: 0n };
+}
+
+export const Hop: MessageFns<Hop> = {
+  encode(message: Hop, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instance !== "") {
+      writer.uint32(10).string(message.instance);
+    }
+    if (message.step !== 0) {
+      writer.uint32(16).int32(message.step);
+    }
+    if (message.ok !== false) {
+      writer.uint32(24).bool(message.ok);
+    }
+    if (message.detail !== "") {
+      writer.uint32(34).string(message.detail);
+    }
+    if (message.durationUs !== 0n) {
+      if (BigInt.asUintN(64, message.durationUs) !== message.durationUs) {
+        throw new globalThis.Error("value provided for field message.durationUs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.durationUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Hop {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHop();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instance = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.step = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.ok = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.durationUs = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Hop {
+    return {
+      instance: isSet(object.instance) ? globalThis.String(object.instance) : "",
+      step: isSet(object.step) ? hopStepFromJSON(object.step) : 0,
+      ok: isSet(object.ok) ? globalThis.Boolean(object.ok) : false,
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+      durationUs: isSet(object.durationUs)
+        ? BigInt(object.durationUs)
+        : isSet(object.duration_us)
+        ? BigInt(object.duration_us)
+        : 0n,
+    };
+  },
+
+  toJSON(message: Hop): unknown {
+    const obj: any = {};
+    if (message.instance !== "") {
+      obj.instance = message.instance;
+    }
+    if (message.step !== 0) {
+      obj.step = hopStepToJSON(message.step);
+    }
+    if (message.ok !== false) {
+      obj.ok = message.ok;
+    }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    if (message.durationUs !== 0n) {
+      obj.durationUs = message.durationUs.toString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Hop>): Hop {
+    return Hop.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Hop>): Hop {
+    const message = createBaseHop();
+    message.instance = object.instance ?? "";
+    message.step = object.step ?? 0;
+    message.ok = object.ok ?? false;
+    message.detail = object.detail ?? "";
+    message.durationUs = (object.durationUs !== undefined && object.durationUs !== null)
+      ? BigInt(object.durationUs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseProbeRequest(): ProbeRequest {
+  return { receiver: "", waitMs: 0 };
+}
+
+export const ProbeRequest: MessageFns<ProbeRequest> = {
+  encode(message: ProbeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receiver !== "") {
+      writer.uint32(10).string(message.receiver);
+    }
+    if (message.waitMs !== 0) {
+      writer.uint32(16).uint32(message.waitMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.waitMs = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbeRequest {
+    return {
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      waitMs: isSet(object.waitMs)
+        ? globalThis.Number(object.waitMs)
+        : isSet(object.wait_ms)
+        ? globalThis.Number(object.wait_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: ProbeRequest): unknown {
+    const obj: any = {};
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.waitMs !== 0) {
+      obj.waitMs = Math.round(message.waitMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProbeRequest>): ProbeRequest {
+    return ProbeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeRequest>): ProbeRequest {
+    const message = createBaseProbeRequest();
+    message.receiver = object.receiver ?? "";
+    message.waitMs = object.waitMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseProbeResponse(): ProbeResponse {
+  return { alert: undefined, delivered: false, seenAt: [] };
+}
+
+export const ProbeResponse: MessageFns<ProbeResponse> = {
+  encode(message: ProbeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== undefined) {
+      AlertStatus.encode(message.alert, writer.uint32(10).fork()).join();
+    }
+    if (message.delivered !== false) {
+      writer.uint32(16).bool(message.delivered);
+    }
+    for (const v of message.seenAt) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ProbeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseProbeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = AlertStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.delivered = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.seenAt.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ProbeResponse {
+    return {
+      alert: isSet(object.alert) ? AlertStatus.fromJSON(object.alert) : undefined,
+      delivered: isSet(object.delivered) ? globalThis.Boolean(object.delivered) : false,
+      seenAt: globalThis.Array.isArray(object?.seenAt)
+        ? object.seenAt.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.seen_at)
+        ? object.seen_at.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ProbeResponse): unknown {
+    const obj: any = {};
+    if (message.alert !== undefined) {
+      obj.alert = AlertStatus.toJSON(message.alert);
+    }
+    if (message.delivered !== false) {
+      obj.delivered = message.delivered;
+    }
+    if (message.seenAt?.length) {
+      obj.seenAt = message.seenAt;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ProbeResponse>): ProbeResponse {
+    return ProbeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ProbeResponse>): ProbeResponse {
+    const message = createBaseProbeResponse();
+    message.alert = (object.alert !== undefined && object.alert !== null)
+      ? AlertStatus.fromPartial(object.alert)
+      : undefined;
+    message.delivered = object.delivered ?? false;
+    message.seenAt = object.seenAt?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseDeadLettersRequest(): DeadLettersRequest {
+  return { receiver: "", rule: "", limit: 0, cursor: "" };
+}
+
+export const DeadLettersRequest: MessageFns<DeadLettersRequest> = {
+  encode(message: DeadLettersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.receiver !== "") {
+      writer.uint32(10).string(message.receiver);
+    }
+    if (message.rule !== "") {
+      writer.uint32(18).string(message.rule);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    if (message.cursor !== "") {
+      writer.uint32(34).string(message.cursor);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeadLettersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeadLettersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.cursor = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeadLettersRequest {
+    return {
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+    };
+  },
+
+  toJSON(message: DeadLettersRequest): unknown {
+    const obj: any = {};
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.cursor !== "") {
+      obj.cursor = message.cursor;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeadLettersRequest>): DeadLettersRequest {
+    return DeadLettersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeadLettersRequest>): DeadLettersRequest {
+    const message = createBaseDeadLettersRequest();
+    message.receiver = object.receiver ?? "";
+    message.rule = object.rule ?? "";
+    message.limit = object.limit ?? 0;
+    message.cursor = object.cursor ?? "";
+    return message;
+  },
+};
+
+function createBaseDeadLettersResponse(): DeadLettersResponse {
+  return { deadLetters: [], nextCursor: "", totalCount: 0 };
+}
+
+export const DeadLettersResponse: MessageFns<DeadLettersResponse> = {
+  encode(message: DeadLettersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.deadLetters) {
+      AlertDeadLetter.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextCursor !== "") {
+      writer.uint32(18).string(message.nextCursor);
+    }
+    if (message.totalCount !== 0) {
+      writer.uint32(24).uint32(message.totalCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeadLettersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeadLettersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.deadLetters.push(AlertDeadLetter.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextCursor = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeadLettersResponse {
+    return {
+      deadLetters: globalThis.Array.isArray(object?.deadLetters)
+        ? object.deadLetters.map((e: any) => AlertDeadLetter.fromJSON(e))
+        : globalThis.Array.isArray(object?.dead_letters)
+        ? object.dead_letters.map((e: any) => AlertDeadLetter.fromJSON(e))
+        : [],
+      nextCursor: isSet(object.nextCursor)
+        ? globalThis.String(object.nextCursor)
+        : isSet(object.next_cursor)
+        ? globalThis.String(object.next_cursor)
+        : "",
+      totalCount: isSet(object.totalCount)
+        ? globalThis.Number(object.totalCount)
+        : isSet(object.total_count)
+        ? globalThis.Number(object.total_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: DeadLettersResponse): unknown {
+    const obj: any = {};
+    if (message.deadLetters?.length) {
+      obj.deadLetters = message.deadLetters.map((e) => AlertDeadLetter.toJSON(e));
+    }
+    if (message.nextCursor !== "") {
+      obj.nextCursor = message.nextCursor;
+    }
+    if (message.totalCount !== 0) {
+      obj.totalCount = Math.round(message.totalCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeadLettersResponse>): DeadLettersResponse {
+    return DeadLettersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeadLettersResponse>): DeadLettersResponse {
+    const message = createBaseDeadLettersResponse();
+    message.deadLetters = object.deadLetters?.map((e) => AlertDeadLetter.fromPartial(e)) || [];
+    message.nextCursor = object.nextCursor ?? "";
+    message.totalCount = object.totalCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseAlertDeadLetter(): AlertDeadLetter {
+  return { alert: undefined, delivery: undefined, deadAt: undefined };
+}
+
+export const AlertDeadLetter: MessageFns<AlertDeadLetter> = {
+  encode(message: AlertDeadLetter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== undefined) {
+      AlertStatus.encode(message.alert, writer.uint32(10).fork()).join();
+    }
+    if (message.delivery !== undefined) {
+      Delivery.encode(message.delivery, writer.uint32(18).fork()).join();
+    }
+    if (message.deadAt !== undefined) {
+      Timestamp.encode(message.deadAt, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertDeadLetter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertDeadLetter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = AlertStatus.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.delivery = Delivery.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.deadAt = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertDeadLetter {
+    return {
+      alert: isSet(object.alert) ? AlertStatus.fromJSON(object.alert) : undefined,
+      delivery: isSet(object.delivery) ? Delivery.fromJSON(object.delivery) : undefined,
+      deadAt: isSet(object.deadAt)
+        ? fromJsonTimestamp(object.deadAt)
+        : isSet(object.dead_at)
+        ? fromJsonTimestamp(object.dead_at)
+        : undefined,
+    };
+  },
+
+  toJSON(message: AlertDeadLetter): unknown {
+    const obj: any = {};
+    if (message.alert !== undefined) {
+      obj.alert = AlertStatus.toJSON(message.alert);
+    }
+    if (message.delivery !== undefined) {
+      obj.delivery = Delivery.toJSON(message.delivery);
+    }
+    if (message.deadAt !== undefined) {
+      obj.deadAt = fromTimestamp(message.deadAt).toISOString();
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertDeadLetter>): AlertDeadLetter {
+    return AlertDeadLetter.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertDeadLetter>): AlertDeadLetter {
+    const message = createBaseAlertDeadLetter();
+    message.alert = (object.alert !== undefined && object.alert !== null)
+      ? AlertStatus.fromPartial(object.alert)
+      : undefined;
+    message.delivery = (object.delivery !== undefined && object.delivery !== null)
+      ? Delivery.fromPartial(object.delivery)
+      : undefined;
+    message.deadAt = (object.deadAt !== undefined && object.deadAt !== null)
+      ? Timestamp.fromPartial(object.deadAt)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeadLetterSelection(): DeadLetterSelection {
+  return { ids: [], receiver: "" };
+}
+
+export const DeadLetterSelection: MessageFns<DeadLetterSelection> = {
+  encode(message: DeadLetterSelection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.ids) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(18).string(message.receiver);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeadLetterSelection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeadLetterSelection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.ids.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeadLetterSelection {
+    return {
+      ids: globalThis.Array.isArray(object?.ids) ? object.ids.map((e: any) => globalThis.String(e)) : [],
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+    };
+  },
+
+  toJSON(message: DeadLetterSelection): unknown {
+    const obj: any = {};
+    if (message.ids?.length) {
+      obj.ids = message.ids;
+    }
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeadLetterSelection>): DeadLetterSelection {
+    return DeadLetterSelection.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeadLetterSelection>): DeadLetterSelection {
+    const message = createBaseDeadLetterSelection();
+    message.ids = object.ids?.map((e) => e) || [];
+    message.receiver = object.receiver ?? "";
+    return message;
+  },
+};
+
+function createBaseRedriveDeadLettersRequest(): RedriveDeadLettersRequest {
+  return { selection: undefined };
+}
+
+export const RedriveDeadLettersRequest: MessageFns<RedriveDeadLettersRequest> = {
+  encode(message: RedriveDeadLettersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.selection !== undefined) {
+      DeadLetterSelection.encode(message.selection, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RedriveDeadLettersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedriveDeadLettersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.selection = DeadLetterSelection.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RedriveDeadLettersRequest {
+    return { selection: isSet(object.selection) ? DeadLetterSelection.fromJSON(object.selection) : undefined };
+  },
+
+  toJSON(message: RedriveDeadLettersRequest): unknown {
+    const obj: any = {};
+    if (message.selection !== undefined) {
+      obj.selection = DeadLetterSelection.toJSON(message.selection);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RedriveDeadLettersRequest>): RedriveDeadLettersRequest {
+    return RedriveDeadLettersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RedriveDeadLettersRequest>): RedriveDeadLettersRequest {
+    const message = createBaseRedriveDeadLettersRequest();
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? DeadLetterSelection.fromPartial(object.selection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRedriveDeadLettersResponse(): RedriveDeadLettersResponse {
+  return { redrivenCount: 0 };
+}
+
+export const RedriveDeadLettersResponse: MessageFns<RedriveDeadLettersResponse> = {
+  encode(message: RedriveDeadLettersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.redrivenCount !== 0) {
+      writer.uint32(8).uint32(message.redrivenCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RedriveDeadLettersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRedriveDeadLettersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.redrivenCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RedriveDeadLettersResponse {
+    return {
+      redrivenCount: isSet(object.redrivenCount)
+        ? globalThis.Number(object.redrivenCount)
+        : isSet(object.redriven_count)
+        ? globalThis.Number(object.redriven_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: RedriveDeadLettersResponse): unknown {
+    const obj: any = {};
+    if (message.redrivenCount !== 0) {
+      obj.redrivenCount = Math.round(message.redrivenCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RedriveDeadLettersResponse>): RedriveDeadLettersResponse {
+    return RedriveDeadLettersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RedriveDeadLettersResponse>): RedriveDeadLettersResponse {
+    const message = createBaseRedriveDeadLettersResponse();
+    message.redrivenCount = object.redrivenCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseDeleteDeadLettersRequest(): DeleteDeadLettersRequest {
+  return { selection: undefined };
+}
+
+export const DeleteDeadLettersRequest: MessageFns<DeleteDeadLettersRequest> = {
+  encode(message: DeleteDeadLettersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.selection !== undefined) {
+      DeadLetterSelection.encode(message.selection, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteDeadLettersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteDeadLettersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.selection = DeadLetterSelection.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteDeadLettersRequest {
+    return { selection: isSet(object.selection) ? DeadLetterSelection.fromJSON(object.selection) : undefined };
+  },
+
+  toJSON(message: DeleteDeadLettersRequest): unknown {
+    const obj: any = {};
+    if (message.selection !== undefined) {
+      obj.selection = DeadLetterSelection.toJSON(message.selection);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteDeadLettersRequest>): DeleteDeadLettersRequest {
+    return DeleteDeadLettersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteDeadLettersRequest>): DeleteDeadLettersRequest {
+    const message = createBaseDeleteDeadLettersRequest();
+    message.selection = (object.selection !== undefined && object.selection !== null)
+      ? DeadLetterSelection.fromPartial(object.selection)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDeleteDeadLettersResponse(): DeleteDeadLettersResponse {
+  return { deletedCount: 0 };
+}
+
+export const DeleteDeadLettersResponse: MessageFns<DeleteDeadLettersResponse> = {
+  encode(message: DeleteDeadLettersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.deletedCount !== 0) {
+      writer.uint32(8).uint32(message.deletedCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteDeadLettersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteDeadLettersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.deletedCount = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteDeadLettersResponse {
+    return {
+      deletedCount: isSet(object.deletedCount)
+        ? globalThis.Number(object.deletedCount)
+        : isSet(object.deleted_count)
+        ? globalThis.Number(object.deleted_count)
+        : 0,
+    };
+  },
+
+  toJSON(message: DeleteDeadLettersResponse): unknown {
+    const obj: any = {};
+    if (message.deletedCount !== 0) {
+      obj.deletedCount = Math.round(message.deletedCount);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteDeadLettersResponse>): DeleteDeadLettersResponse {
+    return DeleteDeadLettersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteDeadLettersResponse>): DeleteDeadLettersResponse {
+    const message = createBaseDeleteDeadLettersResponse();
+    message.deletedCount = object.deletedCount ?? 0;
+    return message;
+  },
+};
+
 /** Takes alerts and sees to it that every receiver of the Webhook resource gets them. */
 export type AlertServiceService = typeof AlertServiceService;
 export const AlertServiceService = {
@@ -1085,7 +3715,11 @@ export const AlertServiceService = {
     responseSerialize: (value: RaiseResponse): Buffer => Buffer.from(RaiseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): RaiseResponse => RaiseResponse.decode(value),
   },
-  /** Alerts, newest first. */
+  /**
+   * Alerts, newest first.
+   *
+   * Errors: INVALID_ARGUMENT if the limit, the times or the cursor are none.
+   */
   list: {
     path: "/auditing.v1.AlertService/List" as const,
     requestStream: false as const,
@@ -1095,7 +3729,11 @@ export const AlertServiceService = {
     responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
-  /** Sends alerts as they are raised and as their delivery changes, until the caller ends the call. */
+  /**
+   * Sends alerts as they are raised and as their delivery changes, until the caller ends the call.
+   *
+   * Errors: RESOURCE_EXHAUSTED if the caller reads too slowly; list, then watch again.
+   */
   watch: {
     path: "/auditing.v1.AlertService/Watch" as const,
     requestStream: false as const,
@@ -1105,6 +3743,105 @@ export const AlertServiceService = {
     requestDeserialize: (value: Buffer): AlertServiceWatchRequest => AlertServiceWatchRequest.decode(value),
     responseSerialize: (value: AlertStatus): Buffer => Buffer.from(AlertStatus.encode(value).finish()),
     responseDeserialize: (value: Buffer): AlertStatus => AlertStatus.decode(value),
+  },
+  /**
+   * One alert.
+   *
+   * Errors: NOT_FOUND if there is none, or it is forgotten; INVALID_ARGUMENT if the id is none.
+   */
+  get: {
+    path: "/auditing.v1.AlertService/Get" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AlertServiceGetRequest): Buffer =>
+      Buffer.from(AlertServiceGetRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AlertServiceGetRequest => AlertServiceGetRequest.decode(value),
+    responseSerialize: (value: AlertStatus): Buffer => Buffer.from(AlertStatus.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AlertStatus => AlertStatus.decode(value),
+  },
+  /** The receivers in use, and how they fare. */
+  listReceivers: {
+    path: "/auditing.v1.AlertService/ListReceivers" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListReceiversRequest): Buffer => Buffer.from(ListReceiversRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListReceiversRequest => ListReceiversRequest.decode(value),
+    responseSerialize: (value: ListReceiversResponse): Buffer =>
+      Buffer.from(ListReceiversResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListReceiversResponse => ListReceiversResponse.decode(value),
+  },
+  /**
+   * Sends one receiver a marked test alert, at once and past the outbox, and reports each hop on the way. It takes
+   * no longer than a few tries; a hop that fails is no error of this call.
+   *
+   * Errors: NOT_FOUND if no receiver has this name.
+   */
+  testReceiver: {
+    path: "/auditing.v1.AlertService/TestReceiver" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestReceiverRequest): Buffer => Buffer.from(TestReceiverRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestReceiverRequest => TestReceiverRequest.decode(value),
+    responseSerialize: (value: TestReceiverResponse): Buffer =>
+      Buffer.from(TestReceiverResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestReceiverResponse => TestReceiverResponse.decode(value),
+  },
+  /**
+   * Raises a marked probe alert that takes the way of every alert: outbox, courier, receiver. Answers when each
+   * receiver has taken or refused it, or when the time is over.
+   *
+   * Errors: UNAVAILABLE as of Raise; NOT_FOUND if no receiver has the name asked for.
+   */
+  probe: {
+    path: "/auditing.v1.AlertService/Probe" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ProbeRequest): Buffer => Buffer.from(ProbeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ProbeRequest => ProbeRequest.decode(value),
+    responseSerialize: (value: ProbeResponse): Buffer => Buffer.from(ProbeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ProbeResponse => ProbeResponse.decode(value),
+  },
+  /** Deliveries that were given up, the newest alert first. */
+  deadLetters: {
+    path: "/auditing.v1.AlertService/DeadLetters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeadLettersRequest): Buffer => Buffer.from(DeadLettersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeadLettersRequest => DeadLettersRequest.decode(value),
+    responseSerialize: (value: DeadLettersResponse): Buffer => Buffer.from(DeadLettersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeadLettersResponse => DeadLettersResponse.decode(value),
+  },
+  /**
+   * Sends deliveries that were given up anew, under the id they had. Their age counts from now.
+   *
+   * Errors: INVALID_ARGUMENT if nothing is named; UNAVAILABLE if that cannot be written down now.
+   */
+  redriveDeadLetters: {
+    path: "/auditing.v1.AlertService/RedriveDeadLetters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RedriveDeadLettersRequest): Buffer =>
+      Buffer.from(RedriveDeadLettersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RedriveDeadLettersRequest => RedriveDeadLettersRequest.decode(value),
+    responseSerialize: (value: RedriveDeadLettersResponse): Buffer =>
+      Buffer.from(RedriveDeadLettersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RedriveDeadLettersResponse => RedriveDeadLettersResponse.decode(value),
+  },
+  /**
+   * Takes deliveries off the list of those given up. The alerts stay in the history.
+   *
+   * Errors: as of RedriveDeadLetters.
+   */
+  deleteDeadLetters: {
+    path: "/auditing.v1.AlertService/DeleteDeadLetters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteDeadLettersRequest): Buffer =>
+      Buffer.from(DeleteDeadLettersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteDeadLettersRequest => DeleteDeadLettersRequest.decode(value),
+    responseSerialize: (value: DeleteDeadLettersResponse): Buffer =>
+      Buffer.from(DeleteDeadLettersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteDeadLettersResponse => DeleteDeadLettersResponse.decode(value),
   },
 } as const;
 
@@ -1121,10 +3858,54 @@ export interface AlertServiceServer extends UntypedServiceImplementation {
    * `error`; the stream goes on.
    */
   raiseStream: handleBidiStreamingCall<RaiseRequest, RaiseResponse>;
-  /** Alerts, newest first. */
+  /**
+   * Alerts, newest first.
+   *
+   * Errors: INVALID_ARGUMENT if the limit, the times or the cursor are none.
+   */
   list: handleUnaryCall<ListRequest, ListResponse>;
-  /** Sends alerts as they are raised and as their delivery changes, until the caller ends the call. */
+  /**
+   * Sends alerts as they are raised and as their delivery changes, until the caller ends the call.
+   *
+   * Errors: RESOURCE_EXHAUSTED if the caller reads too slowly; list, then watch again.
+   */
   watch: handleServerStreamingCall<AlertServiceWatchRequest, AlertStatus>;
+  /**
+   * One alert.
+   *
+   * Errors: NOT_FOUND if there is none, or it is forgotten; INVALID_ARGUMENT if the id is none.
+   */
+  get: handleUnaryCall<AlertServiceGetRequest, AlertStatus>;
+  /** The receivers in use, and how they fare. */
+  listReceivers: handleUnaryCall<ListReceiversRequest, ListReceiversResponse>;
+  /**
+   * Sends one receiver a marked test alert, at once and past the outbox, and reports each hop on the way. It takes
+   * no longer than a few tries; a hop that fails is no error of this call.
+   *
+   * Errors: NOT_FOUND if no receiver has this name.
+   */
+  testReceiver: handleUnaryCall<TestReceiverRequest, TestReceiverResponse>;
+  /**
+   * Raises a marked probe alert that takes the way of every alert: outbox, courier, receiver. Answers when each
+   * receiver has taken or refused it, or when the time is over.
+   *
+   * Errors: UNAVAILABLE as of Raise; NOT_FOUND if no receiver has the name asked for.
+   */
+  probe: handleUnaryCall<ProbeRequest, ProbeResponse>;
+  /** Deliveries that were given up, the newest alert first. */
+  deadLetters: handleUnaryCall<DeadLettersRequest, DeadLettersResponse>;
+  /**
+   * Sends deliveries that were given up anew, under the id they had. Their age counts from now.
+   *
+   * Errors: INVALID_ARGUMENT if nothing is named; UNAVAILABLE if that cannot be written down now.
+   */
+  redriveDeadLetters: handleUnaryCall<RedriveDeadLettersRequest, RedriveDeadLettersResponse>;
+  /**
+   * Takes deliveries off the list of those given up. The alerts stay in the history.
+   *
+   * Errors: as of RedriveDeadLetters.
+   */
+  deleteDeadLetters: handleUnaryCall<DeleteDeadLettersRequest, DeleteDeadLettersResponse>;
 }
 
 export interface AlertServiceClient extends Client {
@@ -1156,7 +3937,11 @@ export interface AlertServiceClient extends Client {
   raiseStream(): ClientDuplexStream<RaiseRequest, RaiseResponse>;
   raiseStream(options: Partial<CallOptions>): ClientDuplexStream<RaiseRequest, RaiseResponse>;
   raiseStream(metadata: Metadata, options?: Partial<CallOptions>): ClientDuplexStream<RaiseRequest, RaiseResponse>;
-  /** Alerts, newest first. */
+  /**
+   * Alerts, newest first.
+   *
+   * Errors: INVALID_ARGUMENT if the limit, the times or the cursor are none.
+   */
   list(request: ListRequest, callback: (error: ServiceError | null, response: ListResponse) => void): ClientUnaryCall;
   list(
     request: ListRequest,
@@ -1169,13 +3954,151 @@ export interface AlertServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListResponse) => void,
   ): ClientUnaryCall;
-  /** Sends alerts as they are raised and as their delivery changes, until the caller ends the call. */
+  /**
+   * Sends alerts as they are raised and as their delivery changes, until the caller ends the call.
+   *
+   * Errors: RESOURCE_EXHAUSTED if the caller reads too slowly; list, then watch again.
+   */
   watch(request: AlertServiceWatchRequest, options?: Partial<CallOptions>): ClientReadableStream<AlertStatus>;
   watch(
     request: AlertServiceWatchRequest,
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<AlertStatus>;
+  /**
+   * One alert.
+   *
+   * Errors: NOT_FOUND if there is none, or it is forgotten; INVALID_ARGUMENT if the id is none.
+   */
+  get(
+    request: AlertServiceGetRequest,
+    callback: (error: ServiceError | null, response: AlertStatus) => void,
+  ): ClientUnaryCall;
+  get(
+    request: AlertServiceGetRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AlertStatus) => void,
+  ): ClientUnaryCall;
+  get(
+    request: AlertServiceGetRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AlertStatus) => void,
+  ): ClientUnaryCall;
+  /** The receivers in use, and how they fare. */
+  listReceivers(
+    request: ListReceiversRequest,
+    callback: (error: ServiceError | null, response: ListReceiversResponse) => void,
+  ): ClientUnaryCall;
+  listReceivers(
+    request: ListReceiversRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListReceiversResponse) => void,
+  ): ClientUnaryCall;
+  listReceivers(
+    request: ListReceiversRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListReceiversResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Sends one receiver a marked test alert, at once and past the outbox, and reports each hop on the way. It takes
+   * no longer than a few tries; a hop that fails is no error of this call.
+   *
+   * Errors: NOT_FOUND if no receiver has this name.
+   */
+  testReceiver(
+    request: TestReceiverRequest,
+    callback: (error: ServiceError | null, response: TestReceiverResponse) => void,
+  ): ClientUnaryCall;
+  testReceiver(
+    request: TestReceiverRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestReceiverResponse) => void,
+  ): ClientUnaryCall;
+  testReceiver(
+    request: TestReceiverRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestReceiverResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Raises a marked probe alert that takes the way of every alert: outbox, courier, receiver. Answers when each
+   * receiver has taken or refused it, or when the time is over.
+   *
+   * Errors: UNAVAILABLE as of Raise; NOT_FOUND if no receiver has the name asked for.
+   */
+  probe(
+    request: ProbeRequest,
+    callback: (error: ServiceError | null, response: ProbeResponse) => void,
+  ): ClientUnaryCall;
+  probe(
+    request: ProbeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ProbeResponse) => void,
+  ): ClientUnaryCall;
+  probe(
+    request: ProbeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ProbeResponse) => void,
+  ): ClientUnaryCall;
+  /** Deliveries that were given up, the newest alert first. */
+  deadLetters(
+    request: DeadLettersRequest,
+    callback: (error: ServiceError | null, response: DeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  deadLetters(
+    request: DeadLettersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  deadLetters(
+    request: DeadLettersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Sends deliveries that were given up anew, under the id they had. Their age counts from now.
+   *
+   * Errors: INVALID_ARGUMENT if nothing is named; UNAVAILABLE if that cannot be written down now.
+   */
+  redriveDeadLetters(
+    request: RedriveDeadLettersRequest,
+    callback: (error: ServiceError | null, response: RedriveDeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  redriveDeadLetters(
+    request: RedriveDeadLettersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: RedriveDeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  redriveDeadLetters(
+    request: RedriveDeadLettersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: RedriveDeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes deliveries off the list of those given up. The alerts stay in the history.
+   *
+   * Errors: as of RedriveDeadLetters.
+   */
+  deleteDeadLetters(
+    request: DeleteDeadLettersRequest,
+    callback: (error: ServiceError | null, response: DeleteDeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  deleteDeadLetters(
+    request: DeleteDeadLettersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteDeadLettersResponse) => void,
+  ): ClientUnaryCall;
+  deleteDeadLetters(
+    request: DeleteDeadLettersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteDeadLettersResponse) => void,
+  ): ClientUnaryCall;
 }
 
 export const AlertServiceClient = makeGenericClientConstructor(
@@ -1186,6 +4109,14 @@ export const AlertServiceClient = makeGenericClientConstructor(
   service: typeof AlertServiceService;
   serviceName: string;
 };
+
+function bytesFromBase64(b64: string): Uint8Array {
+  return Uint8Array.from(globalThis.Buffer.from(b64, "base64"));
+}
+
+function base64FromBytes(arr: Uint8Array): string {
+  return globalThis.Buffer.from(arr).toString("base64");
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | bigint | undefined;
 

@@ -6,7 +6,16 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { Alert, DeliveryState, deliveryStateFromJSON, deliveryStateToJSON } from "./alert";
+import {
+  Alert,
+  AlertKind,
+  alertKindFromJSON,
+  alertKindToJSON,
+  AlertSummary,
+  DeliveryState,
+  deliveryStateFromJSON,
+  deliveryStateToJSON,
+} from "./alert";
 import { BatchId } from "./event";
 
 /** One record of the outbox journal. */
@@ -25,6 +34,15 @@ export interface OutboxRecord {
     | //
     /** What a reader must know of records that were trimmed away. */
     { $case: "checkpoint"; value: OutboxCheckpoint }
+    | //
+    /** An alert that the service itself makes: an update, a digest, a heartbeat, a probe. It counts at once. */
+    { $case: "ownAlert"; value: RaisedAlert }
+    | //
+    /** What somebody did about a delivery that was given up. */
+    { $case: "action"; value: DeadLetterAction }
+    | //
+    /** What Alertmanager said of a delivered alert. */
+    { $case: "suppression"; value: DeliverySuppression }
     | undefined;
 }
 
@@ -38,8 +56,14 @@ export interface RaisedAlert {
     | undefined;
   /** When it was raised, in microseconds since 1970 (UTC). */
   raisedAtUs: number;
-  /** One entry for each receiver that was configured then. */
+  /** One entry for each receiver that was configured then. For repeats and stages only those that wait for a digest. */
   deliveries: PlannedDelivery[];
+  /** Why there is this alert. UNSPECIFIED in records of releases that knew no kinds. */
+  kind: AlertKind;
+  /** Id of the first alert of its group, 32 bytes; empty for one that is the first, or has no group. */
+  group: Buffer;
+  /** What an update or a digest tells; absent for others. */
+  summary: AlertSummary | undefined;
 }
 
 /** One receiver of an alert. */
@@ -48,6 +72,11 @@ export interface PlannedDelivery {
   receiver: string;
   /** 32 bytes: the delivery id, the same at each try. */
   id: Buffer;
+  /**
+   * True if it was above the rate of the receiver: the next digest of rule and receiver that stands in the journal
+   * tells of it, and ends as it ends.
+   */
+  digested: boolean;
 }
 
 /** A batch that was taken whole. */
@@ -76,12 +105,52 @@ export interface DeliveryOutcome {
   attemptCount: number;
   /** Why it is dead; empty if it was delivered. */
   reason: string;
+  /** What the receiver was told of the group: how many repeats and outcomes it knew of, the first alert not counted. */
+  revision: number;
 }
 
 /** Written before the oldest segments are removed. */
 export interface OutboxCheckpoint {
   /** The batches taken so far: what BatchMarks.snapshot gives. */
   marks: Buffer;
+  /** Token buckets that are not full. */
+  buckets: RateBucket[];
+}
+
+/** How many alerts of a rule a receiver may still get before they go into a digest. */
+export interface RateBucket {
+  /** The rule. */
+  rule: string;
+  /** Name of the receiver. */
+  receiver: string;
+  /** Tokens left, with their fraction. */
+  tokens: number;
+  /** When that was so, in microseconds since 1970 (UTC). */
+  atUs: number;
+}
+
+/** What somebody did about a delivery that was given up. */
+export interface DeadLetterAction {
+  /** Position of the RaisedAlert in the journal. */
+  alert: bigint;
+  /** Name of the receiver. */
+  receiver: string;
+  /** Pending: sent anew. Discarded: deleted. */
+  state: DeliveryState;
+  /** When, in microseconds since 1970 (UTC). */
+  atUs: number;
+}
+
+/** What Alertmanager said of a delivered alert. The last such record holds. */
+export interface DeliverySuppression {
+  /** Position of the RaisedAlert in the journal. */
+  alert: bigint;
+  /** Name of the receiver. */
+  receiver: string;
+  /** Ids of the silences that keep it from being told. */
+  silencedBy: string[];
+  /** Fingerprints of the alerts that do. */
+  inhibitedBy: string[];
 }
 
 function createBaseOutboxRecord(): OutboxRecord {
@@ -102,6 +171,15 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
         break;
       case "checkpoint":
         OutboxCheckpoint.encode(message.record.value, writer.uint32(34).fork()).join();
+        break;
+      case "ownAlert":
+        RaisedAlert.encode(message.record.value, writer.uint32(42).fork()).join();
+        break;
+      case "action":
+        DeadLetterAction.encode(message.record.value, writer.uint32(50).fork()).join();
+        break;
+      case "suppression":
+        DeliverySuppression.encode(message.record.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -152,6 +230,30 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
             message.record = { $case: "checkpoint", value: OutboxCheckpoint.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.record = { $case: "ownAlert", value: RaisedAlert.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.record = { $case: "action", value: DeadLetterAction.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.record = { $case: "suppression", value: DeliverySuppression.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -174,6 +276,14 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
         ? { $case: "outcome", value: DeliveryOutcome.fromJSON(object.outcome) }
         : isSet(object.checkpoint)
         ? { $case: "checkpoint", value: OutboxCheckpoint.fromJSON(object.checkpoint) }
+        : isSet(object.ownAlert)
+        ? { $case: "ownAlert", value: RaisedAlert.fromJSON(object.ownAlert) }
+        : isSet(object.own_alert)
+        ? { $case: "ownAlert", value: RaisedAlert.fromJSON(object.own_alert) }
+        : isSet(object.action)
+        ? { $case: "action", value: DeadLetterAction.fromJSON(object.action) }
+        : isSet(object.suppression)
+        ? { $case: "suppression", value: DeliverySuppression.fromJSON(object.suppression) }
         : undefined,
     };
   },
@@ -188,6 +298,12 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
       obj.outcome = DeliveryOutcome.toJSON(message.record.value);
     } else if (message.record?.$case === "checkpoint") {
       obj.checkpoint = OutboxCheckpoint.toJSON(message.record.value);
+    } else if (message.record?.$case === "ownAlert") {
+      obj.ownAlert = RaisedAlert.toJSON(message.record.value);
+    } else if (message.record?.$case === "action") {
+      obj.action = DeadLetterAction.toJSON(message.record.value);
+    } else if (message.record?.$case === "suppression") {
+      obj.suppression = DeliverySuppression.toJSON(message.record.value);
     }
     return obj;
   },
@@ -222,13 +338,39 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
         }
         break;
       }
+      case "ownAlert": {
+        if (object.record?.value !== undefined && object.record?.value !== null) {
+          message.record = { $case: "ownAlert", value: RaisedAlert.fromPartial(object.record.value) };
+        }
+        break;
+      }
+      case "action": {
+        if (object.record?.value !== undefined && object.record?.value !== null) {
+          message.record = { $case: "action", value: DeadLetterAction.fromPartial(object.record.value) };
+        }
+        break;
+      }
+      case "suppression": {
+        if (object.record?.value !== undefined && object.record?.value !== null) {
+          message.record = { $case: "suppression", value: DeliverySuppression.fromPartial(object.record.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBaseRaisedAlert(): RaisedAlert {
-  return { id: Buffer.alloc(0), alert: undefined, raisedAtUs: 0, deliveries: [] };
+  return {
+    id: Buffer.alloc(0),
+    alert: undefined,
+    raisedAtUs: 0,
+    deliveries: [],
+    kind: 0,
+    group: Buffer.alloc(0),
+    summary: undefined,
+  };
 }
 
 export const RaisedAlert: MessageFns<RaisedAlert> = {
@@ -244,6 +386,15 @@ export const RaisedAlert: MessageFns<RaisedAlert> = {
     }
     for (const v of message.deliveries) {
       PlannedDelivery.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.kind !== 0) {
+      writer.uint32(40).int32(message.kind);
+    }
+    if (message.group.length !== 0) {
+      writer.uint32(50).bytes(message.group);
+    }
+    if (message.summary !== undefined) {
+      AlertSummary.encode(message.summary, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -293,6 +444,30 @@ export const RaisedAlert: MessageFns<RaisedAlert> = {
             message.deliveries.push(PlannedDelivery.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.group = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.summary = AlertSummary.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -317,6 +492,9 @@ export const RaisedAlert: MessageFns<RaisedAlert> = {
       deliveries: globalThis.Array.isArray(object?.deliveries)
         ? object.deliveries.map((e: any) => PlannedDelivery.fromJSON(e))
         : [],
+      kind: isSet(object.kind) ? alertKindFromJSON(object.kind) : 0,
+      group: isSet(object.group) ? Buffer.from(bytesFromBase64(object.group)) : Buffer.alloc(0),
+      summary: isSet(object.summary) ? AlertSummary.fromJSON(object.summary) : undefined,
     };
   },
 
@@ -334,6 +512,15 @@ export const RaisedAlert: MessageFns<RaisedAlert> = {
     if (message.deliveries?.length) {
       obj.deliveries = message.deliveries.map((e) => PlannedDelivery.toJSON(e));
     }
+    if (message.kind !== 0) {
+      obj.kind = alertKindToJSON(message.kind);
+    }
+    if (message.group.length !== 0) {
+      obj.group = base64FromBytes(message.group);
+    }
+    if (message.summary !== undefined) {
+      obj.summary = AlertSummary.toJSON(message.summary);
+    }
     return obj;
   },
 
@@ -346,12 +533,17 @@ export const RaisedAlert: MessageFns<RaisedAlert> = {
     message.alert = (object.alert !== undefined && object.alert !== null) ? Alert.fromPartial(object.alert) : undefined;
     message.raisedAtUs = object.raisedAtUs ?? 0;
     message.deliveries = object.deliveries?.map((e) => PlannedDelivery.fromPartial(e)) || [];
+    message.kind = object.kind ?? 0;
+    message.group = object.group ?? Buffer.alloc(0);
+    message.summary = (object.summary !== undefined && object.summary !== null)
+      ? AlertSummary.fromPartial(object.summary)
+      : undefined;
     return message;
   },
 };
 
 function createBasePlannedDelivery(): PlannedDelivery {
-  return { receiver: "", id: Buffer.alloc(0) };
+  return { receiver: "", id: Buffer.alloc(0), digested: false };
 }
 
 export const PlannedDelivery: MessageFns<PlannedDelivery> = {
@@ -361,6 +553,9 @@ export const PlannedDelivery: MessageFns<PlannedDelivery> = {
     }
     if (message.id.length !== 0) {
       writer.uint32(18).bytes(message.id);
+    }
+    if (message.digested !== false) {
+      writer.uint32(24).bool(message.digested);
     }
     return writer;
   },
@@ -394,6 +589,14 @@ export const PlannedDelivery: MessageFns<PlannedDelivery> = {
             message.id = Buffer.from(reader.bytes());
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.digested = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -410,6 +613,7 @@ export const PlannedDelivery: MessageFns<PlannedDelivery> = {
     return {
       receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
       id: isSet(object.id) ? Buffer.from(bytesFromBase64(object.id)) : Buffer.alloc(0),
+      digested: isSet(object.digested) ? globalThis.Boolean(object.digested) : false,
     };
   },
 
@@ -421,6 +625,9 @@ export const PlannedDelivery: MessageFns<PlannedDelivery> = {
     if (message.id.length !== 0) {
       obj.id = base64FromBytes(message.id);
     }
+    if (message.digested !== false) {
+      obj.digested = message.digested;
+    }
     return obj;
   },
 
@@ -431,6 +638,7 @@ export const PlannedDelivery: MessageFns<PlannedDelivery> = {
     const message = createBasePlannedDelivery();
     message.receiver = object.receiver ?? "";
     message.id = object.id ?? Buffer.alloc(0);
+    message.digested = object.digested ?? false;
     return message;
   },
 };
@@ -550,7 +758,7 @@ export const TakenBatch: MessageFns<TakenBatch> = {
 };
 
 function createBaseDeliveryOutcome(): DeliveryOutcome {
-  return { alert: 0n, receiver: "", state: 0, atUs: 0, attemptCount: 0, reason: "" };
+  return { alert: 0n, receiver: "", state: 0, atUs: 0, attemptCount: 0, reason: "", revision: 0 };
 }
 
 export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
@@ -575,6 +783,9 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     }
     if (message.reason !== "") {
       writer.uint32(50).string(message.reason);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(56).uint32(message.revision);
     }
     return writer;
   },
@@ -640,6 +851,14 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
             message.reason = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.revision = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -668,6 +887,7 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
         ? globalThis.Number(object.attempt_count)
         : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
     };
   },
 
@@ -691,6 +911,9 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
     return obj;
   },
 
@@ -705,18 +928,22 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     message.atUs = object.atUs ?? 0;
     message.attemptCount = object.attemptCount ?? 0;
     message.reason = object.reason ?? "";
+    message.revision = object.revision ?? 0;
     return message;
   },
 };
 
 function createBaseOutboxCheckpoint(): OutboxCheckpoint {
-  return { marks: Buffer.alloc(0) };
+  return { marks: Buffer.alloc(0), buckets: [] };
 }
 
 export const OutboxCheckpoint: MessageFns<OutboxCheckpoint> = {
   encode(message: OutboxCheckpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.marks.length !== 0) {
       writer.uint32(10).bytes(message.marks);
+    }
+    for (const v of message.buckets) {
+      RateBucket.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -742,6 +969,14 @@ export const OutboxCheckpoint: MessageFns<OutboxCheckpoint> = {
             message.marks = Buffer.from(reader.bytes());
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.buckets.push(RateBucket.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -755,13 +990,19 @@ export const OutboxCheckpoint: MessageFns<OutboxCheckpoint> = {
   },
 
   fromJSON(object: any): OutboxCheckpoint {
-    return { marks: isSet(object.marks) ? Buffer.from(bytesFromBase64(object.marks)) : Buffer.alloc(0) };
+    return {
+      marks: isSet(object.marks) ? Buffer.from(bytesFromBase64(object.marks)) : Buffer.alloc(0),
+      buckets: globalThis.Array.isArray(object?.buckets) ? object.buckets.map((e: any) => RateBucket.fromJSON(e)) : [],
+    };
   },
 
   toJSON(message: OutboxCheckpoint): unknown {
     const obj: any = {};
     if (message.marks.length !== 0) {
       obj.marks = base64FromBytes(message.marks);
+    }
+    if (message.buckets?.length) {
+      obj.buckets = message.buckets.map((e) => RateBucket.toJSON(e));
     }
     return obj;
   },
@@ -772,6 +1013,380 @@ export const OutboxCheckpoint: MessageFns<OutboxCheckpoint> = {
   fromPartial(object: DeepPartial<OutboxCheckpoint>): OutboxCheckpoint {
     const message = createBaseOutboxCheckpoint();
     message.marks = object.marks ?? Buffer.alloc(0);
+    message.buckets = object.buckets?.map((e) => RateBucket.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRateBucket(): RateBucket {
+  return { rule: "", receiver: "", tokens: 0, atUs: 0 };
+}
+
+export const RateBucket: MessageFns<RateBucket> = {
+  encode(message: RateBucket, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rule !== "") {
+      writer.uint32(10).string(message.rule);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(18).string(message.receiver);
+    }
+    if (message.tokens !== 0) {
+      writer.uint32(25).double(message.tokens);
+    }
+    if (message.atUs !== 0) {
+      writer.uint32(33).double(message.atUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RateBucket {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRateBucket();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.tokens = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.atUs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RateBucket {
+    return {
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      tokens: isSet(object.tokens) ? globalThis.Number(object.tokens) : 0,
+      atUs: isSet(object.atUs)
+        ? globalThis.Number(object.atUs)
+        : isSet(object.at_us)
+        ? globalThis.Number(object.at_us)
+        : 0,
+    };
+  },
+
+  toJSON(message: RateBucket): unknown {
+    const obj: any = {};
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.tokens !== 0) {
+      obj.tokens = floatToJson(message.tokens);
+    }
+    if (message.atUs !== 0) {
+      obj.atUs = floatToJson(message.atUs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RateBucket>): RateBucket {
+    return RateBucket.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RateBucket>): RateBucket {
+    const message = createBaseRateBucket();
+    message.rule = object.rule ?? "";
+    message.receiver = object.receiver ?? "";
+    message.tokens = object.tokens ?? 0;
+    message.atUs = object.atUs ?? 0;
+    return message;
+  },
+};
+
+function createBaseDeadLetterAction(): DeadLetterAction {
+  return { alert: 0n, receiver: "", state: 0, atUs: 0 };
+}
+
+export const DeadLetterAction: MessageFns<DeadLetterAction> = {
+  encode(message: DeadLetterAction, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== 0n) {
+      if (BigInt.asUintN(64, message.alert) !== message.alert) {
+        throw new globalThis.Error("value provided for field message.alert of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.alert);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(18).string(message.receiver);
+    }
+    if (message.state !== 0) {
+      writer.uint32(24).int32(message.state);
+    }
+    if (message.atUs !== 0) {
+      writer.uint32(33).double(message.atUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeadLetterAction {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeadLetterAction();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.alert = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.atUs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeadLetterAction {
+    return {
+      alert: isSet(object.alert) ? BigInt(object.alert) : 0n,
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      state: isSet(object.state) ? deliveryStateFromJSON(object.state) : 0,
+      atUs: isSet(object.atUs)
+        ? globalThis.Number(object.atUs)
+        : isSet(object.at_us)
+        ? globalThis.Number(object.at_us)
+        : 0,
+    };
+  },
+
+  toJSON(message: DeadLetterAction): unknown {
+    const obj: any = {};
+    if (message.alert !== 0n) {
+      obj.alert = message.alert.toString();
+    }
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.state !== 0) {
+      obj.state = deliveryStateToJSON(message.state);
+    }
+    if (message.atUs !== 0) {
+      obj.atUs = floatToJson(message.atUs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeadLetterAction>): DeadLetterAction {
+    return DeadLetterAction.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeadLetterAction>): DeadLetterAction {
+    const message = createBaseDeadLetterAction();
+    message.alert = (object.alert !== undefined && object.alert !== null) ? BigInt(object.alert) : 0n;
+    message.receiver = object.receiver ?? "";
+    message.state = object.state ?? 0;
+    message.atUs = object.atUs ?? 0;
+    return message;
+  },
+};
+
+function createBaseDeliverySuppression(): DeliverySuppression {
+  return { alert: 0n, receiver: "", silencedBy: [], inhibitedBy: [] };
+}
+
+export const DeliverySuppression: MessageFns<DeliverySuppression> = {
+  encode(message: DeliverySuppression, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== 0n) {
+      if (BigInt.asUintN(64, message.alert) !== message.alert) {
+        throw new globalThis.Error("value provided for field message.alert of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.alert);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(18).string(message.receiver);
+    }
+    for (const v of message.silencedBy) {
+      writer.uint32(26).string(v!);
+    }
+    for (const v of message.inhibitedBy) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeliverySuppression {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeliverySuppression();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.alert = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.silencedBy.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.inhibitedBy.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeliverySuppression {
+    return {
+      alert: isSet(object.alert) ? BigInt(object.alert) : 0n,
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      silencedBy: globalThis.Array.isArray(object?.silencedBy)
+        ? object.silencedBy.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.silenced_by)
+        ? object.silenced_by.map((e: any) => globalThis.String(e))
+        : [],
+      inhibitedBy: globalThis.Array.isArray(object?.inhibitedBy)
+        ? object.inhibitedBy.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.inhibited_by)
+        ? object.inhibited_by.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: DeliverySuppression): unknown {
+    const obj: any = {};
+    if (message.alert !== 0n) {
+      obj.alert = message.alert.toString();
+    }
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.silencedBy?.length) {
+      obj.silencedBy = message.silencedBy;
+    }
+    if (message.inhibitedBy?.length) {
+      obj.inhibitedBy = message.inhibitedBy;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeliverySuppression>): DeliverySuppression {
+    return DeliverySuppression.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeliverySuppression>): DeliverySuppression {
+    const message = createBaseDeliverySuppression();
+    message.alert = (object.alert !== undefined && object.alert !== null) ? BigInt(object.alert) : 0n;
+    message.receiver = object.receiver ?? "";
+    message.silencedBy = object.silencedBy?.map((e) => e) || [];
+    message.inhibitedBy = object.inhibitedBy?.map((e) => e) || [];
     return message;
   },
 };

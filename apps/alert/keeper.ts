@@ -1,0 +1,173 @@
+import { AlertKind, DeliveryState } from '@auditing/proto/alert';
+import { wait } from '@auditing/service/wait';
+import type { Logger } from 'pino';
+import type { DeliveryEntry } from './alert-entry';
+import { alertIdOf } from './alert-ids';
+import type { AlertMetrics } from './alert-metrics';
+import type { Outbox } from './outbox';
+import { outgoingOf } from './outgoing';
+import type { Instance } from './receivers/instance';
+import type { Keeping, Sent } from './receivers/receiver';
+import type { ShownAlert } from './receivers/shown-alert';
+
+/** Between two looks at the instances: an Alertmanager that was started anew is without alerts no longer than this. */
+const LOOK_MS = 5_000;
+/** Between two questions of silences. */
+const SILENCES_MS = 15_000;
+/** An alert that is over is sent again for so long, as Alertmanager expects of its clients, */
+const RESOLVED_MS = 5 * 60_000;
+/** this often. */
+const RESOLVED_EVERY_MS = 60_000;
+/** Alerts in one request. */
+const BATCH_MAX = 64;
+
+/** What keeping takes. */
+export interface KeeperOptions {
+  /** Name of the receiver. */
+  readonly name: string;
+  readonly keeping: Keeping;
+  readonly outbox: Outbox;
+  readonly metrics: AlertMetrics;
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/** A delivered alert as the receiver has it. */
+interface Kept {
+  readonly delivery: DeliveryEntry;
+  readonly endsAtMs: number;
+}
+
+/** Looks after what was delivered to a receiver that remembers alerts, until the signal aborts. */
+export async function runKeeper(options: KeeperOptions, signal: AbortSignal): Promise<void> {
+  const keeper = new Keeper(options, signal);
+  while (!isAborted(signal)) {
+    try {
+      await keeper.look();
+    } catch (error) {
+      if (isAborted(signal)) return;
+      options.log.warn({ err: error, receiver: options.name }, 'delivered alerts cannot be kept');
+    }
+    await wait(LOOK_MS, signal).catch(() => undefined);
+  }
+}
+
+class Keeper {
+  readonly #options: KeeperOptions;
+  readonly #signal: AbortSignal;
+  /** When alerts that are over were sent again. */
+  readonly #resolvedAtMs = new Map<string, number>();
+  #askedAtMs = -Infinity;
+
+  constructor(options: KeeperOptions, signal: AbortSignal) {
+    this.#options = options;
+    this.#signal = signal;
+  }
+
+  async look(): Promise<void> {
+    const { keeping, log, name, now } = this.#options;
+    const restarted = await keeping.restarted(this.#signal);
+    const kept = this.#kept();
+    for (const instance of restarted) {
+      const receiver = name;
+      log.info(
+        { receiver, instance: instance.endpoint.name, alerts: kept.size },
+        'instance was started anew: its alerts are sent again',
+      );
+      await this.#resend([...kept.values()], instance);
+    }
+    await this.#resolve(kept);
+    if (kept.size > 0 && now() - this.#askedAtMs >= SILENCES_MS) {
+      this.#askedAtMs = now();
+      await this.#readSuppression(kept);
+    }
+  }
+
+  /** What the receiver has, or had until a short while ago; of a group the last that was told. */
+  #kept(): Map<string, Kept> {
+    const { name, outbox, keeping, now } = this.#options;
+    const kept = new Map<string, Kept>();
+    const sinceMs = now() - keeping.holdMs - RESOLVED_MS;
+    for (const alert of outbox.index.all()) {
+      for (const delivery of alert.deliveries) {
+        if (delivery.receiver !== name || delivery.state !== DeliveryState.DELIVERED) continue;
+        if (delivery.isDigested || delivery.endedAtMs < sinceMs) continue;
+        const key = keyOf(delivery);
+        const endsAtMs = delivery.endedAtMs + keeping.holdMs;
+        if ((kept.get(key)?.endsAtMs ?? 0) <= endsAtMs) kept.set(key, { delivery, endsAtMs });
+      }
+    }
+    return kept;
+  }
+
+  /** Says of alerts that are over that they are: one that missed it would show them for ever. */
+  async #resolve(kept: ReadonlyMap<string, Kept>): Promise<void> {
+    const nowMs = this.#options.now();
+    const due: Kept[] = [];
+    for (const [key, one] of kept) {
+      const lastMs = this.#resolvedAtMs.get(key) ?? -Infinity;
+      if (one.endsAtMs > nowMs || nowMs - lastMs < RESOLVED_EVERY_MS) continue;
+      this.#resolvedAtMs.set(key, nowMs);
+      due.push(one);
+    }
+    for (const key of this.#resolvedAtMs.keys()) {
+      if (!kept.has(key)) this.#resolvedAtMs.delete(key);
+    }
+    await this.#resend(due, undefined);
+  }
+
+  async #resend(kept: readonly Kept[], instance: Instance | undefined): Promise<void> {
+    const { outbox, keeping, metrics, name } = this.#options;
+    for (let at = 0; at < kept.length; at += BATCH_MAX) {
+      const sent: Sent[] = [];
+      for (const { delivery, endsAtMs } of kept.slice(at, at + BATCH_MAX)) {
+        const raised = await outbox.load(delivery.alert).catch(() => undefined);
+        if (raised) sent.push({ outgoing: outgoingOf(raised, delivery), endsAtMs });
+      }
+      if (sent.length === 0) continue;
+      await keeping.resend(sent, instance, this.#signal);
+      metrics.resent.inc({ receiver: name }, sent.length);
+    }
+  }
+
+  /** Records which of the alerts are silenced or inhibited. */
+  async #readSuppression(kept: ReadonlyMap<string, Kept>): Promise<void> {
+    const { keeping, outbox } = this.#options;
+    const shown = await keeping.shown({ alerttype: 'auditing' }, this.#signal);
+    for (const one of shown ?? []) {
+      const delivery = kept.get(alertIdIn(one))?.delivery;
+      if (delivery === undefined) continue;
+      const first = firstOf(delivery);
+      const isSame =
+        sameTexts(first.suppression?.silencedBy ?? [], one.silencedBy) &&
+        sameTexts(first.suppression?.inhibitedBy ?? [], one.inhibitedBy);
+      if (!isSame) await outbox.suppress(first, one);
+    }
+  }
+}
+
+/** The alert as it is known by: of an update it is the first of its group. */
+function firstOf(delivery: DeliveryEntry): DeliveryEntry {
+  const { first } = delivery.alert.group ?? { first: delivery.alert };
+  return first.deliveries.find(({ receiver }) => receiver === delivery.receiver) ?? delivery;
+}
+
+/** What has the same labels has the same key. */
+function keyOf({ alert }: DeliveryEntry): string {
+  if (alert.kind === AlertKind.HEARTBEAT) return 'heartbeat';
+  return alert.group?.first.id ?? alert.id;
+}
+
+function alertIdIn({ annotations }: ShownAlert): string {
+  const key = Buffer.from(annotations['eventKey'] ?? '', 'hex');
+  return alertIdOf(key, annotations['rule'] ?? '').toString('latin1');
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text) => b.includes(text));
+}
+
+/** A function, because the compiler takes a property for constant that changes during an await. */
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}

@@ -1,0 +1,91 @@
+import { JournalFailedError, JournalFullError } from '@auditing/journal/journal-error';
+import { AlertKind, DeliveryState } from '@auditing/proto/alert';
+import { OutboxRecord, type RaisedAlert } from '@auditing/proto/outbox';
+import type { DeliveryEntry } from './alert-entry';
+
+/** Thrown when an alert cannot be put on disk now. */
+export class OutboxUnavailableError extends Error {
+  override readonly name = 'OutboxUnavailableError';
+}
+
+/** What became of the alerts of a batch. */
+export interface RaiseCounts {
+  readonly raisedCount: number;
+  readonly duplicateCount: number;
+  /** Of those raised: joined a group, and are told by its next update. */
+  readonly repeatCount: number;
+  /** Of those raised: further stages of requests that were alerted of. */
+  readonly stageCount: number;
+  /** Deliveries that wait for a digest, by receiver. */
+  readonly digested: ReadonlyMap<string, number>;
+}
+
+/** Of a batch without alerts. */
+export const NOTHING_RAISED: RaiseCounts = {
+  raisedCount: 0,
+  duplicateCount: 0,
+  repeatCount: 0,
+  stageCount: 0,
+  digested: new Map(),
+};
+
+/** How a delivery ended. */
+export type Ending =
+  | { readonly delivery: DeliveryEntry; readonly state: DeliveryState.DELIVERED }
+  | {
+      readonly delivery: DeliveryEntry;
+      readonly state: DeliveryState.DEAD;
+      readonly reason: string;
+    };
+
+/** A record as it is written. */
+export function encode(record: NonNullable<OutboxRecord['record']>): Uint8Array {
+  return OutboxRecord.encode({ record }).finish();
+}
+
+/** Names a delivery in a record. */
+export function placeOf({ alert, receiver }: DeliveryEntry): { alert: bigint; receiver: string } {
+  return { alert: BigInt(alert.position), receiver };
+}
+
+/** What became of the alerts of a batch. */
+export function countsOf(fresh: readonly RaisedAlert[], alertCount: number): RaiseCounts {
+  const digested = new Map<string, number>();
+  for (const { receiver } of fresh.flatMap(({ deliveries }) =>
+    deliveries.filter((one) => one.digested),
+  )) {
+    digested.set(receiver, (digested.get(receiver) ?? 0) + 1);
+  }
+  const ofKind = (kind: AlertKind): number => fresh.filter((one) => one.kind === kind).length;
+  return {
+    raisedCount: fresh.length,
+    duplicateCount: alertCount - fresh.length,
+    repeatCount: ofKind(AlertKind.REPEAT),
+    stageCount: ofKind(AlertKind.STAGE),
+    digested,
+  };
+}
+
+/** The record of how a delivery ended. */
+export function outcomeRecord(ending: Ending, nowMs: number): Uint8Array {
+  const { delivery, state } = ending;
+  return encode({
+    $case: 'outcome',
+    value: {
+      ...placeOf(delivery),
+      state,
+      atUs: nowMs * 1_000,
+      attemptCount: delivery.attemptCount,
+      revision: delivery.revision,
+      reason: state === DeliveryState.DEAD ? ending.reason : '',
+    },
+  });
+}
+
+/** What the journal refuses now may be asked of it again. */
+export function unavailable(error: unknown): unknown {
+  if (!(error instanceof JournalFullError || error instanceof JournalFailedError)) return error;
+  return new OutboxUnavailableError(`the outbox cannot be written: ${error.message}`, {
+    cause: error,
+  });
+}
