@@ -62,7 +62,14 @@ export const SETTINGS = {
     parser: optional(redisTarget),
     fallback: '',
     description:
-      'Redis that the replicas of this service share their rule set by. Who can write there can switch rules off: use a password and `rediss://`. Empty: none.',
+      'Redis that the replicas of this service share their rule set by. Who can write there can switch rules off: use a password and TLS, `rediss://:PASSWORD@host:6379` or `rediss://USER:PASSWORD@host:6379`. Empty: none.',
+  },
+  redisCa: {
+    variable: 'AUDITING_REDIS_CA',
+    parser: optional(path),
+    fallback: '',
+    description:
+      'CA certificates (PEM) that sign the certificate of a `rediss://` Redis, read at start. Empty: those that Node trusts.',
   },
   redisPrefix: {
     variable: 'AUDITING_REDIS_PREFIX',

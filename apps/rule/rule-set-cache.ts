@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import type { ConnectionOptions } from 'node:tls';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { wait } from '@auditing/service/wait';
@@ -41,18 +43,24 @@ export interface RuleSetCache {
 
 /** What the cache needs. */
 export interface RuleSetCacheOptions {
-  /** URL or path of a unix socket. */
+  /** URL or path of a unix socket; `rediss:` is TLS. */
   readonly url: string;
+  /** File with the CAs of a Redis with TLS; undefined: those that Node trusts. */
+  readonly caFile: string | undefined;
   readonly prefix: string;
   readonly log: Logger;
   readonly metrics: RuleMetrics;
 }
 
-/** Connects, and goes on in the background if that takes long: a Redis that is away holds nothing up. */
+/**
+ * Connects, and goes on in the background if that takes long: a Redis that is away holds nothing up.
+ *
+ * @throws Error if there is a CA for a Redis without TLS, or its file cannot be read.
+ */
 export async function openRuleSetCache(options: RuleSetCacheOptions): Promise<RuleSetCache> {
   const key = `${options.prefix}:rule-set`;
   const channel = `${options.prefix}:rule-set:changed`;
-  const redis = connection(options);
+  const redis = connection(options.url, await tlsOf(options));
   const subscriber = redis.duplicate();
   watchState(redis, options);
   subscriber.on('error', ignored);
@@ -91,8 +99,19 @@ export async function openRuleSetCache(options: RuleSetCacheOptions): Promise<Ru
   };
 }
 
-function connection({ url }: RuleSetCacheOptions): Redis {
+async function tlsOf({ url, caFile }: RuleSetCacheOptions): Promise<ConnectionOptions | undefined> {
+  if (caFile === undefined) return undefined;
+  if (!url.startsWith('rediss:')) {
+    throw new Error(
+      'AUDITING_REDIS_CA: expected AUDITING_REDIS_URL to begin with rediss:// (TLS), got another one; without TLS leave the CA out',
+    );
+  }
+  return { ca: await readFile(caFile) };
+}
+
+function connection(url: string, tls: ConnectionOptions | undefined): Redis {
   return new Redis(url, {
+    ...(tls && { tls }),
     // Commands fail at once while Redis is away, instead of waiting for it.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,

@@ -32,9 +32,9 @@ export async function openRule(context: Context<RuleConfig>): Promise<OpenRule> 
   const ruleSets = new RuleSets(isInCluster ? { alsoRead: WORKSPACE_FIELDS } : {});
   const metrics = ruleMetrics(context.metrics, () => ruleSets.rules());
   const disk = await openDiskCopy(join(config.dataDir, 'rule'));
-  const { redisUrl: url, redisPrefix: prefix, webhookName } = config;
+  const { redisUrl: url, redisCa: caFile, redisPrefix: prefix, webhookName } = config;
   const cache =
-    url === undefined ? undefined : await openRuleSetCache({ url, prefix, log, metrics });
+    url === undefined ? undefined : await openRuleSetCache({ url, caFile, prefix, log, metrics });
   if (cache) context.closeLater('Redis', cache.close);
 
   const cluster = isInCluster

@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createConnection } from 'node:net';
+import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 
 /** A Redis server of a test's own. */
 export interface TestRedis {
-  /** Path of its unix socket: no port, so no clash. */
+  /** Path of its unix socket: no port, so no clash. With TLS, `rediss://localhost:PORT`. */
   readonly url: string;
   /** Starts it, empty. */
   readonly start: () => Promise<void>;
@@ -16,10 +17,31 @@ export interface TestRedis {
   readonly remove: () => Promise<void>;
 }
 
+/** How it is protected. */
+export interface TestRedisOptions {
+  readonly password?: string;
+  /** Files of its certificate: TLS on a port, and no socket. */
+  readonly tls?: { readonly cert: string; readonly key: string; readonly ca: string };
+}
+
 /** A real redis-server, not started yet, that writes nothing. */
-export async function testRedis(): Promise<TestRedis> {
+export async function testRedis({ password, tls }: TestRedisOptions = {}): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'redis-'));
-  const url = join(folder, 'socket');
+  const port = tls ? await freePort() : 0;
+  const socket = join(folder, 'socket');
+  const listen = tls
+    ? ['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'no', '--bind', '127.0.0.1']
+    : ['--port', '0', '--unixsocket', socket];
+  const protection = [
+    ...(password === undefined ? [] : ['--requirepass', password]),
+    ...(tls
+      ? ['--tls-cert-file', tls.cert, '--tls-key-file', tls.key, '--tls-ca-cert-file', tls.ca]
+      : []),
+  ];
+  const open = (): Socket =>
+    tls
+      ? connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false })
+      : createConnection(socket);
   let server: ReturnType<typeof spawn> | undefined;
   const stop = async (): Promise<void> => {
     if (!server) return;
@@ -29,11 +51,11 @@ export async function testRedis(): Promise<TestRedis> {
     server = undefined;
   };
   return {
-    url,
+    url: tls ? `rediss://localhost:${port}` : socket,
     async start() {
-      const options = ['--port', '0', '--unixsocket', url, '--save', '', '--appendonly', 'no'];
-      server = spawn('redis-server', [...options, '--dir', folder], { stdio: 'ignore' });
-      for (let tries = 0; !(await answers(url)); tries += 1) {
+      const options = ['--save', '', '--appendonly', 'no', '--dir', folder];
+      server = spawn('redis-server', [...listen, ...protection, ...options], { stdio: 'ignore' });
+      for (let tries = 0; !(await answers(open())); tries += 1) {
         if (tries > 200) throw new Error('redis-server did not start');
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
@@ -46,13 +68,24 @@ export async function testRedis(): Promise<TestRedis> {
   };
 }
 
-function answers(path: string): Promise<boolean> {
+/** Anything it says, a refusal included. */
+function answers(client: Socket): Promise<boolean> {
   return new Promise((resolve) => {
-    const client = createConnection(path, () => client.write('PING\r\n'));
+    client.write('PING\r\n');
     client.once('data', () => {
       client.destroy();
       resolve(true);
     });
     client.once('error', () => resolve(false));
   });
+}
+
+/** Redis cannot pick one itself. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
