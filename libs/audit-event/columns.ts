@@ -18,7 +18,43 @@ export interface ColumnSource extends EventFields {
  * Throws RangeError for a field that is none of the event's: RULE comes from findings.
  */
 export function buildColumns(events: readonly ColumnSource[], fields: readonly Field[]): Column[] {
-  return fields.map((field) => buildColumn(field, events.map(cellOf(field))));
+  const columns = fields.map((field) => new ColumnBuilder(field));
+  for (const column of columns) for (const event of events) column.add(event);
+  return columns.map((column) => column.column());
+}
+
+class ColumnBuilder {
+  private readonly cell: (event: ColumnSource) => string | undefined;
+  private readonly places = new Map<string, number>();
+  private readonly rows: number[] = [];
+  private lastCell: string | undefined;
+  private lastPlace = 0;
+
+  constructor(private readonly field: Field) {
+    this.cell = cellOf(field);
+  }
+
+  add(event: ColumnSource): void {
+    const cell = this.cell(event);
+    // What an event has in a field, the next one mostly has too.
+    if (cell !== this.lastCell) {
+      this.lastCell = cell;
+      this.lastPlace = cell === undefined ? 0 : this.place(cell);
+    }
+    this.rows.push(this.lastPlace);
+  }
+
+  private place(cell: string): number {
+    const known = this.places.get(cell);
+    if (known !== undefined) return known;
+    const place = this.places.size + 1;
+    this.places.set(cell, place);
+    return place;
+  }
+
+  column(): Column {
+    return { field: this.field, values: [...this.places.keys()], rows: this.rows };
+  }
 }
 
 function cellOf(field: Field): (event: ColumnSource) => string | undefined {
@@ -31,22 +67,9 @@ function cellOf(field: Field): (event: ColumnSource) => string | undefined {
   return (event) => {
     const value = event.get(eventField);
     if (value === undefined || value === null) return undefined;
-    return typeof value === 'string' && !isList ? value : jsonText(value);
+    if (typeof value === 'string' && !isList) return value;
+    return typeof value === 'number' ? String(value) : jsonText(value);
   };
-}
-
-function buildColumn(field: Field, cells: readonly (string | undefined)[]): Column {
-  const places = new Map<string, number>();
-  const rows = cells.map((cell) => {
-    if (cell === undefined) return 0;
-    let place = places.get(cell);
-    if (place === undefined) {
-      place = places.size + 1;
-      places.set(cell, place);
-    }
-    return place;
-  });
-  return { field, values: [...places.keys()], rows };
 }
 
 /** The value of the column SOURCE; undefined for a source that is not known. */
