@@ -12,8 +12,15 @@ import { build } from 'esbuild';
 
 import { batchOf, eventBytes } from './testing/batches';
 import { allTexts, never } from './testing/engines';
+import {
+  connectTo,
+  describeWithOpensearch,
+  OPENSEARCH_URL,
+  ownPrefix,
+  refresh,
+  removeIndices,
+} from './testing/opensearch';
 
-const KILLS = 6;
 /** Where the native zstd is found, and no build removes it meanwhile. */
 const BUNDLE = join(__dirname, '../../node_modules/.cache/archive-kill-test.mjs');
 
@@ -40,7 +47,7 @@ interface RunningArchive {
   readonly client: GrpcClient<typeof ArchiveServiceService>;
 }
 
-async function startArchive(): Promise<RunningArchive> {
+async function startArchive(settings: Record<string, string>): Promise<RunningArchive> {
   const child = spawn(process.execPath, [BUNDLE], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
@@ -49,8 +56,8 @@ async function startArchive(): Promise<RunningArchive> {
       AUDITING_GRPC_LISTEN: '127.0.0.1:0',
       AUDITING_ADMIN_PORT: '0',
       AUDITING_LOG_LEVEL: 'error',
-      AUDITING_ARCHIVE_SEGMENT_BYTES: '20000',
       AUDITING_RETENTION_AGE: '36500d',
+      ...settings,
     },
   });
   for await (const line of createInterface(child.stdout)) {
@@ -84,10 +91,23 @@ async function send(
   await Promise.allSettled([sender(), sender(), sender(), sender()]);
 }
 
-test('after each kill -9 all that was acknowledged is there once, and the rest when it is sent again', async () => {
+interface KillOptions {
+  readonly settings: Record<string, string>;
+  readonly batchCount: number;
+  readonly killCount: number;
+  /** Makes searches show all that is stored. */
+  readonly settle: () => Promise<void>;
+}
+
+async function killWhileAppending({
+  settings,
+  batchCount,
+  killCount,
+  settle,
+}: KillOptions): Promise<void> {
   const texts: string[] = [];
   const batches: KeptBatch[] = [];
-  for (let batch = 0; batch < 400; batch += 1) {
+  for (let batch = 0; batch < batchCount; batch += 1) {
     // Some events lack an audit id: only the id of their batch keeps them from being doubled.
     const auditId = batch % 4 === 0 ? '' : `id-${batch}`;
     const events = [0, 1, 2].map((event) =>
@@ -97,8 +117,8 @@ test('after each kill -9 all that was acknowledged is there once, and the rest w
     batches.push(await batchOf(events));
   }
   const acknowledged = new Set<KeptBatch>();
-  for (let round = 0; round < KILLS; round += 1) {
-    const archive = await startArchive();
+  for (let round = 0; round < killCount; round += 1) {
+    const archive = await startArchive(settings);
     const killAt = acknowledged.size + 5 + Math.floor(Math.random() * 40);
     let killed: Promise<void> | undefined;
     await send(archive, batches, (batch) => {
@@ -107,8 +127,9 @@ test('after each kill -9 all that was acknowledged is there once, and the rest w
     });
     await (killed ?? kill(archive));
   }
-  const archive = await startArchive();
+  const archive = await startArchive(settings);
   try {
+    await settle();
     const stored = await allTexts(archive.client.api);
     expect(new Set(stored).size).toBe(stored.length);
     expect(stored.length).toBeGreaterThanOrEqual(3 * acknowledged.size);
@@ -116,8 +137,38 @@ test('after each kill -9 all that was acknowledged is there once, and the rest w
     const sentAgain: KeptBatch[] = [];
     await send(archive, batches, (batch) => sentAgain.push(batch));
     expect(sentAgain).toHaveLength(batches.length);
+    await settle();
     expect((await allTexts(archive.client.api)).sort()).toEqual(texts.sort());
   } finally {
     await kill(archive);
   }
+}
+
+test('after each kill -9 all that was acknowledged is there once, and the rest when it is sent again', async () => {
+  await killWhileAppending({
+    settings: { AUDITING_ARCHIVE_SEGMENT_BYTES: '20000' },
+    batchCount: 400,
+    killCount: 6,
+    settle: () => Promise.resolve(),
+  });
 }, 120_000);
+
+describeWithOpensearch('an archive in OpenSearch', () => {
+  test('loses and doubles nothing that it acknowledged, whenever it is killed', async () => {
+    const prefix = ownPrefix();
+    const opensearch = connectTo();
+    await killWhileAppending({
+      settings: {
+        AUDITING_ARCHIVE_ENGINE: 'opensearch',
+        AUDITING_OPENSEARCH_URL: OPENSEARCH_URL ?? '',
+        AUDITING_OPENSEARCH_INDEX_PREFIX: prefix,
+        AUDITING_OPENSEARCH_REPLICAS: '0',
+      },
+      batchCount: 150,
+      killCount: 4,
+      settle: () => refresh(opensearch, prefix),
+    });
+    await opensearch.close();
+    await removeIndices(prefix);
+  }, 120_000);
+});
