@@ -70,7 +70,7 @@ test('a cluster keeps the documented defaults, a laptop keeps all there is', () 
 });
 
 test('every resource of a cluster is of a kind that a definition describes, with fields that it names', () => {
-  const resources = files.filter((name) => read(name).apiVersion.startsWith(GROUP));
+  const resources = files.filter((name) => read(name).apiVersion?.startsWith(GROUP));
   for (const file of resources.filter((name) => read(name).kind !== 'RuleTest')) {
     const { kind, spec = {} } = read(file);
     const definition = read(`k8s/crds/${kind.toLowerCase()}s.yaml`) as unknown as Definition;
