@@ -9,8 +9,6 @@ import { main as alerts } from './alerts';
 import { main as archive } from './archive';
 import { main as rules } from './rules';
 
-jest.setTimeout(60_000);
-
 const ROOT = join(__dirname, '..');
 let folder: string;
 let system: Started;

@@ -7,8 +7,6 @@ import { scratchFolder } from './processes';
 import { startAlertmanager, type Alertmanager } from './start-alertmanager';
 import { startStandalone, type Stack } from './stack';
 
-jest.setTimeout(60_000);
-
 const ROOT = join(__dirname, '..');
 
 interface SeenAlert {

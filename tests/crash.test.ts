@@ -4,7 +4,7 @@ import { eachAtOnce, postUntilTaken } from './post';
 import { scratchFolder, type AppName } from './processes';
 import { startServices, startStandalone } from './stack';
 
-jest.setTimeout(400_000);
+jest.setTimeout(900_000);
 
 /** How often each process is killed. */
 const KILLS = 20;

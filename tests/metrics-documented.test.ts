@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { allMetrics, type MetricFacts } from './registries';
 
-jest.setTimeout(30_000);
-
 /** Of Prometheus' own kind: the unit comes last, a count ends in `_total`. */
 const NAME = /^auditing_(gateway|rule|archive|alert|operator|rpc|tracing)_[a-z0-9_]+$/;
 

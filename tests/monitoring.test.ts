@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { allMetrics } from './registries';
 
-jest.setTimeout(30_000);
-
 const COMPONENT = join(__dirname, '../k8s/components/monitoring');
 /** Of kube-apiserver and of every Node.js process. */
 const OF_OTHERS = ['apiserver_audit_error_total', 'process_resident_memory_bytes'];

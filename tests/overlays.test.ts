@@ -8,8 +8,6 @@ import { faultsOf } from './known-keys';
 import { hasKustomize, kustomize, type KubeManifest } from './kustomize';
 import { fits, workloadsOf, type Container, type Workload } from './workloads';
 
-jest.setTimeout(30_000);
-
 const NAMESPACE = 'kubesphere-logging-system';
 /** Pods of the gateway: the operator makes them, so they are in no overlay. */
 const GATEWAY_LABELS: Readonly<Record<string, string>> = {

@@ -10,6 +10,8 @@ export interface Answer {
 }
 
 const ANSWER_TIMEOUT_MS = 60_000;
+/** A busy machine takes longer to start a killed process than the pause until the next kill. */
+const TAKEN_TIMEOUT_MS = 300_000;
 
 /** Posts as kube-apiserver does: Content-Length, keep-alive. The certificate is not checked here. */
 export async function post(
@@ -49,7 +51,7 @@ export async function send(
 
 /** Posts like kube-apiserver until the answer is 200: a broken connection or a 5xx is tried again. */
 export async function postUntilTaken(url: string, body: Buffer): Promise<void> {
-  const giveUpAt = Date.now() + ANSWER_TIMEOUT_MS;
+  const giveUpAt = Date.now() + TAKEN_TIMEOUT_MS;
   for (;;) {
     const answer = await post(url, body).catch(() => undefined);
     if (answer?.status === 200) return;

@@ -10,8 +10,6 @@ import { post } from './post';
 import { scratchFolder } from './processes';
 import { startServices, type Stack } from './stack';
 
-jest.setTimeout(60_000);
-
 const SAMPLES = join(__dirname, '../samples');
 /** A body with an event that raises an alert. */
 const BODY = gunzipSync(readFileSync(join(SAMPLES, 'typical-0007.json.gz')));

@@ -16,8 +16,6 @@ import { until } from './testing/until';
 
 const SIGNAL = new AbortController().signal;
 
-jest.setTimeout(30_000);
-
 describe('alert service', () => {
   const scratch = scratchFolder();
   let server: FaultServer;

@@ -45,8 +45,6 @@ async function deliverAll(outbox: Outbox, receiver: string): Promise<void> {
   await outbox.end(endings, SIGNAL);
 }
 
-jest.setTimeout(30_000);
-
 describe('outbox', () => {
   let disk: FaultyDisk;
   beforeEach(() => {

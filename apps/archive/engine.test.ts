@@ -6,9 +6,6 @@ import { batchOf, DAY_ONE_US, eventBytes } from './testing/batches';
 import { ENGINE_KINDS, type TestArchive } from './testing/engine-kinds';
 import { allTexts, found, never } from './testing/engines';
 
-/** The first request to an OpenSearch that has just started takes seconds. */
-jest.setTimeout(60_000);
-
 const EVERYTHING = Query.create();
 
 function events(count: number, from = 0): Buffer[] {

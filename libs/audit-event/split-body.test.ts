@@ -4,7 +4,6 @@ import { decodeBody } from './decode-body';
 import { BodyError, splitBody } from './split-body';
 
 /** Some tests below walk ten million bytes or thousands of generated bodies. */
-jest.setTimeout(60_000);
 
 const E1 = '{"auditID":"a","level":"Metadata"}';
 const E2 = '{ "AuditID" : "b\\"}{", "x": [[{}]] }';

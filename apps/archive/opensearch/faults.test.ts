@@ -16,8 +16,6 @@ import {
 import type { OpenSearch } from './connect';
 import type { OpensearchEngine } from './opensearch-engine';
 
-jest.setTimeout(60_000);
-
 const BUSY: Fault = { status: 429, type: 'rejected_execution_exception' };
 
 function events(count: number): Buffer[] {

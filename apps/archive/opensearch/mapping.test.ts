@@ -17,8 +17,6 @@ import type { OpenSearch } from './connect';
 import type { MappingNode } from './index-template';
 import type { OpensearchEngine } from './opensearch-engine';
 
-jest.setTimeout(60_000);
-
 const DAY = '2026.01.01';
 const TIMES = '"requestReceivedTimestamp":"2026-01-01T00:00:00.5Z"';
 

@@ -11,8 +11,6 @@ import {
   removeIndices,
 } from '../testing/opensearch';
 
-jest.setTimeout(60_000);
-
 describeWithOpensearch('a listener', () => {
   const prefix = ownPrefix();
   let engine: Engine;
