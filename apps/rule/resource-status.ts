@@ -1,6 +1,6 @@
-import type { Condition } from '@auditing/kubernetes/crds/condition-schema';
 import type { RuleStatusFields } from '@auditing/kubernetes/crds/rule-schema';
 import type { WebhookStatusFields } from '@auditing/kubernetes/crds/webhook-schema';
+import { datedConditions, fact, type Fact } from '@auditing/kubernetes/dated-conditions';
 import { Severity, type Diagnostic } from '@auditing/proto/rule';
 import type { RuleSet } from '@auditing/rule-engine/rule-set';
 import { nameOf, type AuditingObject } from './rule-source-kubernetes';
@@ -16,9 +16,6 @@ export interface StatusParts {
   readonly held: ReadonlyMap<string, readonly Diagnostic[]>;
   readonly webhookName: string;
 }
-
-/** A condition before it is known since when it holds. */
-type Fact = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>;
 
 /** The status of a Rule resource. */
 export function ruleStatus(
@@ -45,7 +42,7 @@ export function ruleStatus(
         message: first.message,
       },
     }),
-    conditions: dated(object, [readyRule(errors, { isHeld, ...own }, name)]),
+    conditions: datedConditions(object, [readyRule(errors, { isHeld, ...own }, name)]),
   };
 }
 
@@ -106,7 +103,7 @@ export function webhookStatus(object: AuditingObject, parts: StatusParts): Webho
   if (object.metadata.name !== webhookName) {
     const words = `rules follow the Webhook resource ${webhookName} alone; of this one only what its gateways need is used`;
     const facts = [fact('Ready', false, ['NotInForce', words])];
-    return { ...generationOf(object), conditions: dated(object, facts) };
+    return { ...generationOf(object), conditions: datedConditions(object, facts) };
   }
   const found = ruleSet.diagnostics.filter(({ resource }) => resource === name);
   const heldErrors = held.get(name) ?? [];
@@ -115,7 +112,7 @@ export function webhookStatus(object: AuditingObject, parts: StatusParts): Webho
     ...common(object, found),
     ruleSetVersion: ruleSet.version,
     ruleCount: ruleSet.ruleNames.length,
-    conditions: dated(object, [
+    conditions: datedConditions(object, [
       readyWebhook(errors, heldErrors.length > 0, name),
       warned(found.filter((one) => !isError(one))),
       kubernetesAuditing(ruleSet.settings.k8sAuditingEnabled),
@@ -177,24 +174,4 @@ function placeText(error: Diagnostic, name: string): string {
 
 function warningText({ path, message }: Diagnostic): string {
   return path === '' ? message : `${path}: ${message}`;
-}
-
-function fact(type: string, holds: boolean, [reason, message]: readonly [string, string]): Fact {
-  return { type, status: holds ? 'True' : 'False', reason, message };
-}
-
-/** Conditions with the time since when they hold: that of before where nothing changed. */
-function dated(object: AuditingObject, facts: readonly Fact[]): Condition[] {
-  const { conditions = [] } = (object.status ?? {}) as {
-    readonly conditions?: readonly Condition[];
-  };
-  return facts.map((one) => {
-    const before = conditions.find(({ type }) => type === one.type);
-    const since = before?.status === one.status ? before.lastTransitionTime : undefined;
-    return {
-      ...one,
-      ...generationOf(object),
-      lastTransitionTime: since ?? new Date().toISOString().replace(/\.\d+/, ''),
-    };
-  });
 }

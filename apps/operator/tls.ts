@@ -1,0 +1,49 @@
+import { hasCode, NOT_FOUND } from '@auditing/kubernetes/kube-error';
+import type { KubeClient } from '@auditing/kubernetes/kube-client';
+import { resourcePath } from '@auditing/kubernetes/kube-object';
+import { applyWanted } from './apply';
+import { SECRETS, type SecretObject } from './kinds';
+import { planTlsSecrets, type TlsSecretsWanted } from './tls-secrets';
+
+/** Who asks for Secrets, and how they are to be marked. */
+interface TlsContext {
+  readonly client: KubeClient;
+  readonly mark?: (secret: SecretObject) => SecretObject;
+  readonly signal: AbortSignal;
+}
+
+/** What was done. */
+export interface TlsDone {
+  /** Base64 of the certificates that clients must trust. */
+  readonly caBundle: string;
+  /** Names of the Secrets that were written. */
+  readonly written: readonly string[];
+}
+
+/** Sees to it that a server has a certificate. Secrets are read anew: two authorities at once would confuse senders. */
+export async function ensureTls(
+  { client, mark = (secret) => secret, signal }: TlsContext,
+  wanted: TlsSecretsWanted,
+): Promise<TlsDone> {
+  const { namespace, serverName, authorityName } = wanted;
+  const server = await readSecret(client, { namespace, name: serverName }, signal);
+  const authority = await readSecret(client, { namespace, name: authorityName }, signal);
+  const { apply, caBundle } = await planTlsSecrets({ server, authority }, wanted);
+  for (const secret of apply)
+    await applyWanted(client, { type: SECRETS, object: mark(secret) }, { live: undefined, signal });
+  return { caBundle, written: apply.map(({ metadata }) => metadata.name) };
+}
+
+/** A Secret; undefined if it is not there. */
+export async function readSecret(
+  client: KubeClient,
+  place: { readonly namespace: string; readonly name: string },
+  signal: AbortSignal,
+): Promise<SecretObject | undefined> {
+  try {
+    return await client.request<SecretObject>({ path: resourcePath(SECRETS, place), signal });
+  } catch (error) {
+    if (hasCode(error, NOT_FOUND)) return undefined;
+    throw error;
+  }
+}
