@@ -2,7 +2,11 @@ import { buildColumns } from '@auditing/audit-event/columns';
 import { decodeEvent } from '@auditing/audit-event/decoded-event';
 import { Field, Source } from '@auditing/proto/event';
 import { EvaluateRequest } from '@auditing/proto/rule';
-import { CLUSTERS, type StatusObject, type TestCluster } from './testing/cluster';
+import {
+  CLUSTERS,
+  type StatusObject,
+  type TestCluster,
+} from '@auditing/kubernetes/testing/cluster';
 import { testRedis } from './testing/redis';
 import {
   ruleFolder,

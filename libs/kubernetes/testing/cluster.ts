@@ -2,18 +2,20 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readFileSync } from 'node:fs';
-import { kubeClient, type KubeClient } from '@auditing/kubernetes/kube-client';
-import { kubeconfigConnection } from '@auditing/kubernetes/kubeconfig';
-import { resourcePath, type KubeObject, type ResourceType } from '@auditing/kubernetes/kube-object';
-import { apply } from '@auditing/kubernetes/apply';
-import { hasCode, NOT_FOUND } from '@auditing/kubernetes/kube-error';
-import { fakeKubeApi, type FakeKubeApi } from '@auditing/kubernetes/testing/fake-kube-api';
-import { KUBE_APISERVER, startKubeApiserver } from '@auditing/kubernetes/testing/kube-apiserver';
-import { until } from '@auditing/kubernetes/testing/until';
+import { kubeClient, type KubeClient } from '../kube-client';
+import { kubeconfigConnection } from '../kubeconfig';
+import { resourcePath, type KubeObject, type ResourceType } from '../kube-object';
+import { apply } from '../apply';
+import { hasCode, NOT_FOUND } from '../kube-error';
+import { fakeKubeApi, type FakeKubeApi } from './fake-kube-api';
+import { KUBE_APISERVER, startKubeApiserver } from './kube-apiserver';
+import { until } from './until';
 import { parse } from 'yaml';
-import { RULES, WEBHOOKS } from '../rule-source-kubernetes';
 
 const never = new AbortController().signal;
+const AUDITING = 'auditing.kubesphere.io/v1alpha1';
+const RULES: ResourceType = { apiVersion: AUDITING, kind: 'Rule', plural: 'rules' };
+const WEBHOOKS: ResourceType = { apiVersion: AUDITING, kind: 'Webhook', plural: 'webhooks' };
 const NAMESPACES: ResourceType = { apiVersion: 'v1', kind: 'Namespace', plural: 'namespaces' };
 
 /** An API server with the definitions of Rule and Webhook, fake or real, and what tests do there. */
