@@ -1,6 +1,6 @@
 import type { Timestamp } from '@auditing/proto/timestamp';
 import { ApiError, badParameter } from './api-error';
-import { readTime } from './read-time';
+import { readTime, TIME_SCHEMA } from './read-time';
 
 /** A parameter of a question: what the OpenAPI document says of it, and how it is read. */
 export interface ApiParameter {
@@ -10,6 +10,8 @@ export interface ApiParameter {
   readonly description: string;
   /** JSON schema of its value. */
   readonly schema: object;
+  /** Whether there is no answer without it. Those of a path always are. */
+  readonly required?: boolean;
 }
 
 /** A parameter with a reader, which throws ApiError with status 400. */
@@ -84,6 +86,7 @@ export function choiceParameter<T>(
       enum: [...words.keys()],
       ...(fallback !== undefined && { default: fallback }),
     },
+    required: fallback === undefined,
     read(parameters) {
       const text = single(parameters, named.name) || (fallback ?? '');
       const value = words.get(text);
@@ -101,6 +104,7 @@ export function textParameter(named: Named, example?: string): ReadParameter<str
   return {
     ...named,
     schema: { type: 'string', ...(example !== undefined && { minLength: 1, examples: [example] }) },
+    required: example !== undefined,
     read(parameters) {
       const text = single(parameters, named.name);
       if (text === '' && example !== undefined) {
@@ -115,7 +119,7 @@ export function textParameter(named: Named, example?: string): ReadParameter<str
 export function timeParameter(named: Named): ReadParameter<Timestamp | undefined> {
   return {
     ...named,
-    schema: { type: 'string', examples: ['2024-05-01T10:00:00Z', '1714557600'] },
+    schema: TIME_SCHEMA,
     read(parameters) {
       const text = single(parameters, named.name);
       return text === '' ? undefined : readTime(named.name, text);

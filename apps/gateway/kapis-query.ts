@@ -4,7 +4,7 @@ import type { Timestamp } from '@auditing/proto/timestamp';
 import { badParameter } from './api-error';
 import type { ApiParameter } from './api-parameters';
 import { parseInterval, type Interval } from './interval';
-import { readTime } from './read-time';
+import { readTime, TIME_SCHEMA } from './read-time';
 
 /** What is asked for; any other word is a query, as in the original. */
 export type KapisOperation = 'query' | 'statistics' | 'histogram' | 'export';
@@ -28,7 +28,6 @@ type Parameters = Pick<URLSearchParams, 'get'>;
 
 const DEFAULT_SIZE = 10;
 const DEFAULT_INTERVAL = '15m';
-const TIME_EXAMPLE = '1714557600';
 /** What the document says of how values are compared. */
 const MATCH_WORDS: ReadonlyMap<Match, string> = new Map([
   [Match.EXACT, 'each the whole value'],
@@ -77,7 +76,7 @@ export function kapisParameters(operations: readonly KapisOperation[]): readonly
     ...['start_time', 'end_time'].map((name) => ({
       name,
       description: 'Seconds since 1970 or RFC 3339; the moment itself is included.',
-      schema: { type: 'string', examples: [TIME_EXAMPLE] },
+      schema: TIME_SCHEMA,
     })),
     {
       name: 'interval',

@@ -87,7 +87,8 @@ function routeParameters({ parameters, choosesEvents, path }: ApiRoute): readonl
 function described(parameter: ApiParameter): object {
   const { name, description, schema } = parameter;
   const where = parameter.in ?? 'query';
-  return { name, in: where, description, schema, ...(where === 'path' && { required: true }) };
+  const required = where === 'path' || parameter.required === true;
+  return { name, in: where, description, schema, ...(required && { required }) };
 }
 
 /** The field of `verb!~`. */

@@ -1,7 +1,7 @@
 import { Match, type Condition, type Query } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
 import { nearest } from '@auditing/service/nearest';
-import { ApiError, quoted } from './api-error';
+import { ApiError, badParameter, quoted } from './api-error';
 import { textParameter, timeParameter, type ApiParameter } from './api-parameters';
 
 /** Every field that can be asked for, by the name of its parameter: that of the typed event, in camel case. */
@@ -40,6 +40,10 @@ const MATCHES: readonly (readonly [sign: string, match: Match, words: string])[]
   ['^', Match.PREFIX, 'begins with, whatever the case,'],
 ];
 
+/** The archive takes no more, and would not name the parameter. */
+const CONDITIONS_MAX = 64;
+const VALUE_MAX_LENGTH = 4_096;
+
 const START = timeParameter({
   name: 'start',
   description: 'Events at or after this: seconds since 1970, or RFC 3339.',
@@ -71,13 +75,29 @@ export const EVENT_PARAMETERS: readonly ApiParameter[] = [
 
 /** Reads which events are meant. The parameters of one question, and only those, may be there besides. */
 export function readQuery(parameters: URLSearchParams, besides: readonly ApiParameter[]): Query {
+  if ((parameters.get('text') ?? '').length > VALUE_MAX_LENGTH) {
+    throw tooLong('text', parameters.get('text') ?? '');
+  }
   const others = [...QUERY_PARAMETERS, ...besides].map(({ name }) => name);
   const conditions = new Map<string, Condition>();
   for (const [parameter, value] of parameters) {
     if (others.includes(parameter)) continue;
+    if (value.length > VALUE_MAX_LENGTH) throw tooLong(parameter, value);
     const known = conditions.get(parameter);
     if (known) known.values.push(value);
     else conditions.set(parameter, conditionOf(parameter, value, others));
+  }
+  const [, tooMany] = [...conditions.keys()].slice(CONDITIONS_MAX - 1);
+  if (tooMany !== undefined) {
+    throw new ApiError(
+      400,
+      `${quoted(tooMany)} is one condition too many: at most ${CONDITIONS_MAX}`,
+      {
+        parameter: tooMany,
+        expected: `at most ${CONDITIONS_MAX} conditions; several values of one field are one`,
+        example: 'verb=delete&verb=patch',
+      },
+    );
   }
   return {
     start: START.read(parameters),
@@ -103,6 +123,13 @@ function conditionOf(parameter: string, value: string, others: readonly string[]
     throw unknownParameter(parameter, [...FIELD_NAMES.keys(), ...others]);
   }
   return { field, match, values: [value], negate: negation === '!' };
+}
+
+function tooLong(parameter: string, value: string): ApiError {
+  return badParameter(parameter, value, {
+    expected: `a value of at most ${VALUE_MAX_LENGTH} characters`,
+    example: 'admin',
+  });
 }
 
 function unknownParameter(parameter: string, known: readonly string[]): ApiError {

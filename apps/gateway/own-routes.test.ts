@@ -13,6 +13,7 @@ import { Field } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
 import { OWN_API } from './own-api';
+import { EVENT_PARAMETERS } from './own-query';
 import { event, eventually } from './testing/gateway';
 import { KAPIS, TestQueryApi, typed } from './testing/query-api';
 
@@ -253,6 +254,14 @@ describe('answers that are streams', () => {
   });
 });
 
+/** So many different conditions, the last one on the verb. */
+function conditions(count: number): string {
+  const names = EVENT_PARAMETERS.map(({ name }) => name).filter(
+    (name) => !['start', 'end', 'text', 'verb!^'].includes(name),
+  );
+  return [...names.slice(0, count - 1), 'verb!^'].map((name) => `${name}=a`).join('&');
+}
+
 test.each([
   ['limit=0', 'limit', 'a whole number from 1 to 10000'],
   ['limit=10001', 'limit', 'a whole number from 1 to 10000'],
@@ -264,6 +273,10 @@ test.each([
   ['end=1e9', 'end', 'seconds since 1970, or a time as of RFC 3339'],
   ['verb!!=get', 'verb!!', 'one of source'],
   ['__proto__=x', '__proto__', 'one of source'],
+  [`user=${'x'.repeat(4_097)}`, 'user', 'at most 4096 characters'],
+  [`text=${'x'.repeat(4_097)}`, 'text', 'at most 4096 characters'],
+  // What a fuzzer found: the archive refused it, and named no parameter.
+  [conditions(65), 'verb!^', 'at most 64 conditions'],
 ])('%s is answered with what was expected and an example', async (query, parameter, expected) => {
   const { status: code, body } = await api.ask(`${OWN_API}/events?${query}`);
   expect(code).toBe(400);
