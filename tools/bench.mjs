@@ -1,4 +1,4 @@
-// Measures: `npm run bench -- all|standalone|services|edges|rules [--quick] [--json FILE]`. Prints tables; FILE gets the
+// Measures: `npm run bench -- all|standalone|services|archive|edges|rules [--quick] [--json FILE]`. Prints tables; FILE gets the
 // figures by name. --quick measures less often: to see whether something broke, not to quote.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { benchArchive } from './bench-archive.mjs';
 import { benchEdges } from './bench-edges.mjs';
 import { Figures } from './bench-figures.mjs';
 import { benchRules, ruleResourceOf } from './bench-rules.mjs';
@@ -16,6 +17,7 @@ import { benchSystem } from './bench-system.mjs';
 const BENCHES = {
   standalone: (bench) => benchSystem(bench, ['standalone']),
   services: (bench) => benchSystem(bench, ['services']),
+  archive: benchArchive,
   edges: benchEdges,
   rules: benchRules,
   async all(bench) {

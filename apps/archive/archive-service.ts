@@ -26,6 +26,7 @@ import {
 import type { Engine } from './engine';
 import { exportEvents } from './export/export-events';
 import { objectHistory } from './history/object-history';
+import { QueryTurns } from './query-turns';
 
 /** Requests of one stream that are worked on at once: enough to fill a group while the one before is being synced. */
 const APPEND_WINDOW = 32;
@@ -62,6 +63,7 @@ export function archiveApi({
     metrics.duplicate.inc(duplicateCount);
     return AppendResponse.create({ call: request.call, archivedCount, duplicateCount });
   };
+  const turns = new QueryTurns();
   const append = traced(tracing, 'ArchiveService/Append', store);
   return {
     append,
@@ -71,7 +73,8 @@ export function archiveApi({
       log,
       subject: ({ kept }) => ({ batch: batchName(kept?.batch?.id) }),
     }),
-    search: (request, signal) => deferred(() => engine.search(checkSearch(request), signal)),
+    search: (request, signal) =>
+      turns.stream(signal, () => engine.search(checkSearch(request), signal)),
     async get({ key }, signal) {
       const event = await engine.get(checkKey(key), signal);
       if (event === undefined) {
@@ -82,9 +85,12 @@ export function archiveApi({
       }
       return event;
     },
-    statistics: async ({ query }, signal) => engine.statistics(checkQuery(query), signal),
-    histogram: async (request, signal) => engine.histogram(checkHistogram(request), signal),
-    facets: async (request, signal) => engine.facets(checkFacets(request), signal),
+    statistics: ({ query }, signal) =>
+      turns.run(signal, async () => engine.statistics(checkQuery(query), signal)),
+    histogram: (request, signal) =>
+      turns.run(signal, async () => engine.histogram(checkHistogram(request), signal)),
+    facets: (request, signal) =>
+      turns.run(signal, async () => engine.facets(checkFacets(request), signal)),
     export: (request, signal) =>
       deferred(() => exportEvents(engine, checkExport(request), { scratchFolder, signal })),
     objectHistory: (request, signal) =>

@@ -52,11 +52,13 @@ export const ARCHIVE_FIELDS: readonly Field[] = [
   Field.SUBRESOURCE,
   Field.NAME,
   Field.API_GROUP,
+  Field.API_VERSION,
   Field.CODE,
   Field.STATUS,
   Field.REASON,
   Field.WORKSPACE,
   Field.CLUSTER,
+  Field.DEVOPS,
   Field.AUDIT_ID,
 ];
 

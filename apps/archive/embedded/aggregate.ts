@@ -10,9 +10,11 @@ import type {
 import { Field } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
+import { UNINDEXED_FIELDS } from '../indexed-fields';
 import type { Values } from './column';
 import { compileQuery, facetValues } from './condition';
 import { DistinctCounter } from './distinct';
+import { eventsOfRows, requestUriOf } from './event-test';
 import { scanSegment } from './scan';
 import type { Searched } from './search';
 import type { IndexedSegment } from './segment-index';
@@ -94,6 +96,10 @@ export async function histogram(
 export async function facets(request: FacetsRequest, searched: Searched): Promise<FacetsResponse> {
   const counts = new Map<string, number>();
   await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
+    if (UNINDEXED_FIELDS.has(request.field)) {
+      await addUris(counts, { segment, chunks, searched });
+      return;
+    }
     const { codes, values } = await segment.column(request.field);
     const byCode = new Uint32Array(values.length + 1);
     for await (const rows of chunks) {
@@ -111,6 +117,25 @@ export async function facets(request: FacetsRequest, searched: Searched): Promis
   return { facets: mostFrequent, valueCount: BigInt(counts.size) };
 }
 
+interface SegmentChunks {
+  readonly segment: IndexedSegment;
+  readonly chunks: AsyncIterable<Uint32Array>;
+  readonly searched: Searched;
+}
+
+async function addUris(
+  counts: Map<string, number>,
+  { segment, chunks, searched }: SegmentChunks,
+): Promise<void> {
+  for await (const rows of chunks) {
+    for await (const { bytes } of eventsOfRows(segment, rows, searched)) {
+      const uri = requestUriOf(bytes);
+      if (uri !== '') counts.set(uri, (counts.get(uri) ?? 0) + 1);
+    }
+    refuseTooMany(counts);
+  }
+}
+
 interface SegmentCounts {
   readonly byCode: Uint32Array;
   readonly values: Values;
@@ -125,6 +150,10 @@ function addCounts(counts: Map<string, number>, { byCode, values, field }: Segme
       counts.set(value, (counts.get(value) ?? 0) + count);
     }
   }
+  refuseTooMany(counts);
+}
+
+function refuseTooMany(counts: ReadonlyMap<string, number>): void {
   if (counts.size > FACET_VALUES_MAX) {
     throw new RpcError(
       status.RESOURCE_EXHAUSTED,

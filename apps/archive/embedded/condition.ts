@@ -27,6 +27,8 @@ export interface CompiledCondition {
   readonly field: Field;
   /** True if an event with this value fits; a field that the event lacks is empty text. */
   readonly fits: (value: string) => boolean;
+  /** The only values that fit, where they can be looked up instead of being compared; undefined for other conditions. */
+  readonly only: readonly string[] | undefined;
 }
 
 /** Compiles a query whose fields and match kinds are known ones. */
@@ -55,7 +57,9 @@ function sinceByName(entries: readonly ScopeEntry[]): ReadonlyMap<string, number
 function compileCondition({ field, match, values, negate }: Condition): CompiledCondition {
   const one = matcher(match, values);
   const any = LIST_FIELDS.has(field) ? (value: string): boolean => listOf(value).some(one) : one;
-  return { field, fits: (value) => any(value) !== negate };
+  const isExact = match !== Match.CONTAINS && match !== Match.PREFIX;
+  const only = isExact && !negate && !LIST_FIELDS.has(field) ? values : undefined;
+  return { field, fits: (value) => any(value) !== negate, only };
 }
 
 /** The elements of a list; an empty list counts as empty text, as a missing field does. */

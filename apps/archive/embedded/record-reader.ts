@@ -68,6 +68,21 @@ export class RecordReader {
     readonly onDamage: (error: RpcError) => void,
   ) {}
 
+  /**
+   * The bytes of the events of a record, in order; undefined as with `readWhole`. It is not kept: a search through everything
+   * would drive out what is asked for again.
+   */
+  async readEvents(position: number): Promise<readonly Buffer[] | undefined> {
+    if (position < this.journal.start) return undefined;
+    try {
+      const { data } = await this.journal.readAt(position);
+      return (await storedRecord(KeptBatch.decode(data))).events;
+    } catch (cause) {
+      if (position >= this.journal.start) this.onDamage(unreadable(position, cause));
+      return undefined;
+    }
+  }
+
   /** As `read`, but a damaged record is reported and passed over: it must not hide all others from every search. */
   async readWhole(position: number): Promise<StoredRecord | undefined> {
     try {
@@ -90,13 +105,7 @@ export class RecordReader {
       return await this.#cache.get(String(position), () => this.#load(position));
     } catch (error) {
       if (position < this.journal.start) return undefined;
-      throw new RpcError(
-        status.DATA_LOSS,
-        `the record at position ${position} of the log cannot be read`,
-        {
-          cause: error,
-        },
-      );
+      throw unreadable(position, error);
     }
   }
 
@@ -105,6 +114,14 @@ export class RecordReader {
     const record = await storedRecord(await unpacked(KeptBatch.decode(data)));
     return { value: record, bytes: 4 * data.length + (record.kept.batch?.block?.rawBytes ?? 0) };
   }
+}
+
+function unreadable(position: number, cause: unknown): RpcError {
+  return new RpcError(
+    status.DATA_LOSS,
+    `the record at position ${position} of the log cannot be read`,
+    { cause },
+  );
 }
 
 /** Decompresses a batch. Rejects with BlockError if its block is damaged or not what the batch says. */

@@ -1,18 +1,17 @@
 import type { CodedColumn } from './column';
 import { Field } from '@auditing/proto/event';
 
-import type { CompiledCondition, CompiledQuery, CompiledScope } from './condition';
+import { UNINDEXED_FIELDS } from '../indexed-fields';
+
+import { CodeTest } from './code-test';
+import type { CompiledQuery, CompiledScope } from './condition';
+import { eventTestOf, filterByEvents } from './event-test';
 import type { Pace } from './pace';
-import type { RecordReader, StoredRecord } from './record-reader';
-import { recordOf, type IndexedSegment, type RecordRows } from './segment-index';
+import type { RecordReader } from './record-reader';
+import type { IndexedSegment } from './segment-index';
 
 /** Rows looked at between two breaths: a fraction of a millisecond. */
 const CHUNK_ROWS = 4096;
-
-/** Fits of codes that were not asked for yet. */
-const UNKNOWN = 0;
-const FITS = 1;
-const FAILS = 2;
 
 /** How a segment is scanned. */
 export interface Scan {
@@ -36,12 +35,16 @@ export async function* scanSegment(
   const { rowCount, minTimeUs, maxTimeUs } = segment.summary;
   const fromRow = scan.fromRow ?? 0;
   if (rowCount <= fromRow || maxTimeUs < query.startUs || minTimeUs > query.endUs) return;
+  const tests: CodeTest[] = [];
+  for (const condition of query.conditions) {
+    if (UNINDEXED_FIELDS.has(condition.field)) continue;
+    const test = new CodeTest(await segment.column(condition.field), condition);
+    // A value that the segment lacks: nothing else of it needs to be read.
+    if (!test.canFit) return;
+    tests.push(test);
+  }
   const times = await segment.times();
-  const tests = await Promise.all(
-    query.conditions.map(
-      async (condition) => new CodeTest(await segment.column(condition.field), condition),
-    ),
-  );
+  const eventTest = eventTestOf(query);
   const scope = query.scope && (await scopeTest(segment, query.scope, times));
   const chunkCount = Math.ceil((rowCount - fromRow) / CHUNK_ROWS);
   for (let chunk = 0; chunk < chunkCount; chunk += 1) {
@@ -52,7 +55,7 @@ export async function* scanSegment(
     for (const test of tests) rows = test.filter(rows);
     // Before the text: what a caller may not see must not be told by the time a search takes.
     if (scope) rows = rows.filter(scope);
-    if (query.text.length > 0) rows = await withText(segment, rows, scan);
+    if (eventTest) rows = await filterByEvents(segment, rows, { ...scan, fits: eventTest });
     if (rows.length > 0) yield scan.backwards ? rows.reverse() : rows;
   }
 }
@@ -66,6 +69,10 @@ interface TimeFilter {
 
 function rowsInTime(times: Float64Array, { begin, end, query, wanted }: TimeFilter): Uint32Array {
   const rows = new Uint32Array(end - begin);
+  if (wanted === undefined && query.startUs === -Infinity && query.endUs === Infinity) {
+    for (let row = begin; row < end; row += 1) rows[row - begin] = row;
+    return rows;
+  }
   let count = 0;
   for (let row = begin; row < end; row += 1) {
     const timeUs = times[row] ?? 0;
@@ -74,36 +81,6 @@ function rowsInTime(times: Float64Array, { begin, end, query, wanted }: TimeFilt
     rows[count++] = row;
   }
   return rows.subarray(0, count);
-}
-
-/** Puts a condition to the codes of a column; each value is looked at once. */
-class CodeTest {
-  readonly #known: Uint8Array;
-
-  constructor(
-    readonly column: CodedColumn,
-    readonly condition: CompiledCondition,
-  ) {
-    this.#known = new Uint8Array(column.values.length + 1);
-  }
-
-  /** Leaves the rows that fit, in their array. */
-  filter(rows: Uint32Array): Uint32Array {
-    const { codes } = this.column;
-    let count = 0;
-    for (const row of rows) {
-      if (this.#fits(codes[row] ?? 0)) rows[count++] = row;
-    }
-    return rows.subarray(0, count);
-  }
-
-  #fits(code: number): boolean {
-    const known = this.#known[code] ?? UNKNOWN;
-    if (known !== UNKNOWN) return known === FITS;
-    const fits = this.condition.fits(this.column.values.at(code - 1) ?? '');
-    this.#known[code] = fits ? FITS : FAILS;
-    return fits;
-  }
 }
 
 /** Tells whether a row is in the scope. Each namespace and workspace is looked up once. */
@@ -131,25 +108,4 @@ function sinceByCode(
   }
   // Code 0 stands for an event without a value, which is in no scope.
   return (row) => times[(codes[row] ?? 0) - 1] ?? Infinity;
-}
-
-/** Leaves the rows whose events hold the text. Rows of a record lie together, so that each record is read once. */
-async function withText(
-  segment: IndexedSegment,
-  rows: Uint32Array,
-  { pace, reader, query }: Scan,
-): Promise<Uint32Array> {
-  const records = await segment.records();
-  let at: RecordRows | undefined;
-  let record: StoredRecord | undefined;
-  let count = 0;
-  for (const row of rows) {
-    if (at === undefined || row >= at.endRow) {
-      await pace.breathe();
-      at = recordOf(records, row);
-      record = await reader.readWhole(at.position);
-    }
-    if (record?.event(row - at.firstRow).includes(query.text)) rows[count++] = row;
-  }
-  return rows.subarray(0, count);
 }

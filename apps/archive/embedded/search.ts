@@ -1,7 +1,13 @@
-import { Order, type SearchRequest, type SearchResponse } from '@auditing/proto/archive';
+import {
+  Order,
+  Query,
+  SearchResponse,
+  type SearchProgress,
+  type SearchRequest,
+} from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
 
-import { compileQuery } from './condition';
+import { compileQuery, type CompiledQuery } from './condition';
 import { readCursor, writeCursor, type CursorPlace } from './cursor';
 import type { Pace } from './pace';
 import type { RecordReader } from './record-reader';
@@ -24,7 +30,7 @@ export interface Searched {
 /**
  * Finds events. Segments are gone through from the one that reaches furthest in the order asked for; it ends as soon as
  * no other segment can hold a better row than those found. Late and disordered events need nothing more: every segment
- * whose time span touches is looked at.
+ * whose time span touches is looked at. What no later segment can come before is given at once.
  */
 export async function* search(
   request: SearchRequest,
@@ -35,46 +41,106 @@ export async function* search(
   const after = place && (await boundaryOf(place, searched.segments, newestFirst));
   // One more than asked for tells whether there is a next page.
   const top = new TopRows(request.offset + request.limit + 1, newestFirst, after);
-  const total = await collect(request, top, searched);
-  const rows = top.sorted().slice(request.offset);
-  yield* answer(request, { rows, total }, searched);
+  const collecting = new Collecting(request, top, searched);
+  const end = request.offset + request.limit;
+  let given = request.offset;
+  for (;;) {
+    const reachUs = await collecting.next();
+    if (reachUs === undefined) break;
+    const rows = top.settled(reachUs).slice(given, end);
+    given += rows.length;
+    for await (const { events } of parts(rows, request, searched)) {
+      if (events.length > 0) yield SearchResponse.create({ events });
+    }
+    if (request.reportProgress) yield SearchResponse.create({ progress: collecting.progress });
+  }
+  const rows = top.sorted();
+  let last = SearchResponse.create();
+  for await (const part of parts(rows.slice(given, end), request, searched)) {
+    if (last.events.length > 0) yield last;
+    last = SearchResponse.create(part);
+  }
+  yield { ...last, ...(await ending(request, rows, collecting)) };
 }
 
-async function collect(
-  request: SearchRequest,
-  top: TopRows,
-  { segments, reader, pace }: Searched,
-): Promise<bigint> {
-  const query = compileQuery(
-    request.query ?? {
-      start: undefined,
-      end: undefined,
-      conditions: [],
-      text: '',
-      scope: undefined,
-    },
-  );
-  let total = 0;
-  for (const segment of promising(segments, top.newestFirst)) {
-    if (!request.countTotal && !top.wantsAnyOf(segment)) continue;
+/** Goes through the segments and offers what fits. */
+class Collecting {
+  readonly #query: CompiledQuery;
+  readonly #segments: readonly IndexedSegment[];
+  #nextSegment = 0;
+  #searchedCount = 0;
+  #foundCount = 0;
+
+  constructor(
+    readonly request: SearchRequest,
+    readonly top: TopRows,
+    readonly searched: Searched,
+  ) {
+    this.#query = compileQuery(request.query ?? Query.create());
+    this.#segments = promising(searched.segments, top.newestFirst);
+  }
+
+  get progress(): SearchProgress {
+    const candidates = this.#segments.reduce((sum, { summary }) => sum + summary.rowCount, 0);
+    return {
+      searchedCount: BigInt(this.#searchedCount),
+      candidateCount: BigInt(candidates),
+      foundCount: BigInt(this.#foundCount),
+    };
+  }
+
+  /** Searches the next segment; tells how far the others reach, or undefined if none is left that matters. */
+  async next(): Promise<number | undefined> {
+    const segment = this.#segments[this.#nextSegment];
+    if (segment === undefined) return undefined;
+    if (!this.request.countTotal && !this.top.wantsAnyOf(segment)) {
+      // The others reach less far.
+      if (segment.summary.rowCount > 0) return undefined;
+    } else {
+      await this.#search(segment);
+    }
+    this.#searchedCount += segment.summary.rowCount;
+    this.#nextSegment += 1;
+    const following = this.#segments[this.#nextSegment]?.summary;
+    if (following === undefined) return undefined;
+    return this.top.newestFirst ? following.maxTimeUs : following.minTimeUs;
+  }
+
+  async #search(segment: IndexedSegment): Promise<void> {
+    const { top, request, searched } = this;
     const wants = (timeUs: number, row: number): boolean => top.wants(timeUs, segment.start, row);
     const scan: Scan = {
-      query,
-      pace,
-      reader,
+      query: this.#query,
+      pace: searched.pace,
+      reader: searched.reader,
       backwards: top.newestFirst,
       ...(request.countTotal ? {} : { wanted: wants }),
     };
-    const times = await segment.times();
     for await (const rows of scanSegment(segment, scan)) {
-      total += rows.length;
+      const times = await segment.times();
+      this.#foundCount += rows.length;
       for (const row of rows) {
         const timeUs = times[row] ?? 0;
         if (wants(timeUs, row)) top.offer({ timeUs, segment, row });
       }
     }
   }
-  return BigInt(total);
+}
+
+/** What the last message says besides. */
+async function ending(
+  request: SearchRequest,
+  rows: readonly TimedRow[],
+  { progress }: Collecting,
+): Promise<Pick<SearchResponse, 'nextCursor' | 'total' | 'progress'>> {
+  const end = request.offset + request.limit;
+  const last = rows[Math.min(end, rows.length) - 1];
+  const more = last !== undefined && rows.length > end;
+  return {
+    nextCursor: more ? writeCursor(await placeOf(last), request) : '',
+    total: request.countTotal ? progress.foundCount : 0n,
+    progress: request.reportProgress ? progress : undefined,
+  };
 }
 
 function promising(
@@ -103,40 +169,27 @@ async function boundaryOf(
   };
 }
 
-interface Found {
-  /** One more than asked for if there is a next page. */
-  readonly rows: readonly TimedRow[];
-  readonly total: bigint;
-}
-
-async function* answer(
-  request: SearchRequest,
-  { rows, total }: Found,
+/** The events of rows, in messages. */
+async function* parts(
+  rows: readonly TimedRow[],
+  { includeRaw }: SearchRequest,
   { reader, pace }: Searched,
-): AsyncIterable<SearchResponse> {
-  const given = rows.slice(0, request.limit);
+): AsyncIterable<Pick<SearchResponse, 'events'>> {
   let events: AuditEvent[] = [];
   let bytes = 0;
-  for (const { segment, row } of given) {
+  for (const { segment, row } of rows) {
     await pace.breathe();
     const { position, event } = locate(await segment.records(), row);
     const record = await reader.readWhole(position);
     if (record === undefined) continue;
-    events.push(record.typed(event, request.includeRaw));
+    events.push(record.typed(event, includeRaw));
     bytes += record.event(event).length;
     if (events.length < PART_EVENTS && bytes < PART_BYTES) continue;
-    yield { events, nextCursor: '', total: 0n, progress: undefined };
+    yield { events };
     events = [];
     bytes = 0;
   }
-  const last = given.at(-1);
-  const more = last !== undefined && rows.length > given.length;
-  yield {
-    events,
-    nextCursor: more ? writeCursor(await placeOf(last), request) : '',
-    total: request.countTotal ? total : 0n,
-    progress: undefined,
-  };
+  if (events.length > 0) yield { events };
 }
 
 async function placeOf({ timeUs, segment, row }: TimedRow): Promise<CursorPlace> {

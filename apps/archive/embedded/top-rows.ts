@@ -72,6 +72,15 @@ export class TopRows {
     }
   }
 
+  /** The first rows, in order, as far as no row of a time at or beyond `reachUs` can come before or between them. */
+  settled(reachUs: number): readonly TimedRow[] {
+    const rows = this.sorted();
+    const end = rows.findIndex(({ timeUs }) =>
+      this.newestFirst ? timeUs <= reachUs : timeUs >= reachUs,
+    );
+    return end === -1 ? rows : rows.slice(0, end);
+  }
+
   /** The first rows, in order. */
   sorted(): readonly TimedRow[] {
     this.#cut();
