@@ -94,7 +94,8 @@ export async function duckDbBaseline(folder) {
       await connection.run(`create view events as select * from '${join(files, '*.parquet')}'`);
     },
     ask: async (sql) => (await connection.runAndReadAll(sql)).getRows(),
-    bytes: () => readdirSync(files).reduce((sum, name) => sum + statSync(join(files, name)).size, 0),
+    bytes: () =>
+      readdirSync(files).reduce((sum, name) => sum + statSync(join(files, name)).size, 0),
     ingestUs: () => cpuUs,
     close() {
       connection.closeSync();

@@ -63,7 +63,6 @@ export function archiveApi({
     metrics.duplicate.inc(duplicateCount);
     return AppendResponse.create({ call: request.call, archivedCount, duplicateCount });
   };
-  const turns = new QueryTurns();
   const append = traced(tracing, 'ArchiveService/Append', store);
   return {
     append,
@@ -73,6 +72,18 @@ export function archiveApi({
       log,
       subject: ({ kept }) => ({ batch: batchName(kept?.batch?.id) }),
     }),
+    ...queries({ engine, scratchFolder }),
+  };
+}
+
+type Queries = Omit<Api<typeof ArchiveServiceService>, 'append' | 'appendStream'>;
+
+function queries({
+  engine,
+  scratchFolder,
+}: Pick<ArchiveParts, 'engine' | 'scratchFolder'>): Queries {
+  const turns = new QueryTurns();
+  return {
     search: (request, signal) =>
       turns.stream(signal, () => engine.search(checkSearch(request), signal)),
     async get({ key }, signal) {

@@ -19,9 +19,11 @@ test('a few queries run at once, some wait, the rest are refused and told so', a
   await new Promise(setImmediate);
   expect(running).toBe(8);
   end();
-  const refused = (await settled).filter(({ status }) => status === 'rejected');
+  const refused = (await settled).flatMap((one) =>
+    one.status === 'rejected' ? [one.reason as unknown] : [],
+  );
   expect(refused).toHaveLength(8);
-  expect(String(refused[0]?.reason)).toMatch(/ask again later/);
+  expect(String(refused[0])).toMatch(/ask again later/);
   expect(most).toBe(8);
   await expect(turns.run(never, () => Promise.resolve(1))).resolves.toBe(1);
 });
@@ -34,7 +36,9 @@ test('a stream that is left early gives its turn back, and so does a caller that
   for (let round = 0; round < 20; round += 1) {
     for await (const number of turns.stream(never, endless)) if (number === 2) break;
   }
-  const streams = Array.from({ length: 8 }, () => turns.stream(never, endless)[Symbol.asyncIterator]());
+  const streams = Array.from({ length: 8 }, () =>
+    turns.stream(never, endless)[Symbol.asyncIterator](),
+  );
   await Promise.all(streams.map((stream) => stream.next()));
   const gone = new AbortController();
   const waiting = turns.run(gone.signal, () => Promise.resolve());

@@ -75,6 +75,7 @@ export async function keptBatch(
       ignoredCount: range.count === decided.events.length ? decided.verdicts.ignoredCount : 0,
     },
     packed: undefined,
+    packedColumns: undefined,
     derivedFields: [],
   };
 }

@@ -66,8 +66,7 @@ export async function* eventsOfRows(
     const ahead = groups[index + AHEAD_RECORDS];
     if (ahead !== undefined) reading.push(reader.readEvents(ahead.at.position));
     await pace.breathe();
-    const events = await reading[index];
-    delete reading[index];
+    const events = await reading.shift();
     if (events === undefined) continue;
     for (let place = begin; place < end; place += 1) {
       const row = rows[place] ?? 0;

@@ -1,5 +1,5 @@
-import { compressBlock, decompressBlock } from '@auditing/audit-event/block';
-import { EventBatch, Field, type Column } from '@auditing/proto/event';
+import { compressBlock, decompressBlock, sliceBlock } from '@auditing/audit-event/block';
+import { EventBatch, Field, type Block, type Column } from '@auditing/proto/event';
 import { KeptBatch } from '@auditing/proto/archive';
 
 /** What is before the audit id in the bytes of an event, as the two senders write it. */
@@ -21,45 +21,62 @@ export async function encodeRecord(
   const idColumn = batch.columns.find(({ field }) => field === Field.AUDIT_ID);
   const isDerived =
     idColumn !== undefined && slices.every((slice, row) => idOf(slice) === cell(idColumn, row));
-  const rest = KeptBatch.encode({
-    batch: EventBatch.create({
-      requestReceivedUs: batch.requestReceivedUs,
-      stageUs: batch.stageUs,
-      columns: isDerived ? batch.columns.filter((column) => column !== idColumn) : batch.columns,
-    }),
+  const isTold = ({ field }: Column): boolean => field === Field.SOURCE;
+  const indexed = batch.columns.filter(
+    (column) => !isTold(column) && !(isDerived && column === idColumn),
+  );
+  const told = KeptBatch.create({
+    batch: { columns: batch.columns.filter(isTold) },
     positions: kept.positions,
-    verdicts: kept.verdicts,
-    packed: undefined,
-    derivedFields: [],
-  }).finish();
+    ...(kept.verdicts && { verdicts: kept.verdicts }),
+  });
+  const { requestReceivedUs, stageUs } = batch;
+  const columns = EventBatch.create({ requestReceivedUs, stageUs, columns: indexed });
   return KeptBatch.encode({
     batch: { ...batch, requestReceivedUs: [], stageUs: [], columns: [] },
     positions: [],
     verdicts: undefined,
-    packed: await compressBlock([Buffer.from(rest.buffer, rest.byteOffset, rest.length)]),
+    packed: await packed(KeptBatch.encode(told).finish()),
+    packedColumns: await packed(EventBatch.encode(columns).finish()),
     derivedFields: isDerived ? [Field.AUDIT_ID] : [],
   }).finish();
 }
 
-/** The whole batch of a record, but for the columns that are to be derived. Rejects with BlockError if it is damaged. */
-export async function unpacked(record: KeptBatch): Promise<KeptBatch> {
+function packed(bytes: Uint8Array): Promise<Block> {
+  return compressBlock([Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)]);
+}
+
+/** The batch of a record with what is told of its events, without times and columns. Rejects with BlockError if damaged. */
+export async function toldBatch(record: KeptBatch): Promise<KeptBatch> {
   if (record.packed === undefined || record.batch === undefined) return record;
   const { batch, positions, verdicts } = KeptBatch.decode(await decompressBlock(record.packed));
-  const { requestReceivedUs, stageUs, columns } = batch ?? EventBatch.create();
   return {
     ...record,
-    batch: { ...record.batch, requestReceivedUs, stageUs, columns },
+    batch: { ...record.batch, columns: batch?.columns ?? [] },
     positions,
     verdicts,
     packed: undefined,
   };
 }
 
-/** The batch with the columns that its record left out; `slices` are its events. */
-export function withDerived(kept: KeptBatch, slices: readonly Buffer[]): KeptBatch {
-  if (kept.batch === undefined || !kept.derivedFields.includes(Field.AUDIT_ID)) return kept;
-  const columns = [...kept.batch.columns, idColumnOf(slices)];
-  return { ...kept, batch: { ...kept.batch, columns }, derivedFields: [] };
+/** The whole batch of a record. Rejects with BlockError if it is damaged. */
+export async function wholeBatch(data: Buffer): Promise<KeptBatch> {
+  const told = await toldBatch(KeptBatch.decode(data));
+  if (told.packedColumns === undefined || told.batch === undefined) return told;
+  const { requestReceivedUs, stageUs, columns } = EventBatch.decode(
+    await decompressBlock(told.packedColumns),
+  );
+  const batch = {
+    ...told.batch,
+    requestReceivedUs,
+    stageUs,
+    columns: [...told.batch.columns, ...columns],
+  };
+  const whole = { ...told, batch, packedColumns: undefined };
+  if (!whole.derivedFields.includes(Field.AUDIT_ID) || batch.block === undefined) return whole;
+  const slices = sliceBlock(await decompressBlock(batch.block), batch.sliceBytes);
+  batch.columns.push(idColumnOf(slices));
+  return { ...whole, derivedFields: [] };
 }
 
 function idColumnOf(slices: readonly Buffer[]): Column {

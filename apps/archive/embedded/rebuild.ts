@@ -1,9 +1,7 @@
 import { JournalCorruptError } from '@auditing/journal/journal-error';
 import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
-import { KeptBatch } from '@auditing/proto/archive';
 
-import { unpacked, withDerived } from './log-record';
-import { storedRecord } from './record-reader';
+import { wholeBatch } from './log-record';
 import { SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { RebuiltIndex, SegmentPlace } from './sealed-segment';
@@ -46,13 +44,6 @@ export async function readSegment<Found>(
   }
 }
 
-/** The batch of a record, with all of its columns. */
-export async function wholeBatch({ data }: JournalRecord): Promise<KeptBatch> {
-  const kept = await unpacked(KeptBatch.decode(data));
-  if (kept.derivedFields.length === 0) return kept;
-  return withDerived(kept, (await storedRecord(kept)).events);
-}
-
 /** Makes the index of a segment from its records. */
 export async function rebuildIndex(
   journal: Pick<Journal, 'read' | 'segments'>,
@@ -63,7 +54,7 @@ export async function rebuildIndex(
   const hash = new SegmentHash(headOf(journal.segments(), place));
   let damagedCount = 0;
   await readSegment(journal, place, {
-    decode: wholeBatch,
+    decode: ({ data }) => wholeBatch(data),
     onRecord({ position, data }, kept) {
       hash.add(data);
       index.add(position, kept);

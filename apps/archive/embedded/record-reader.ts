@@ -8,7 +8,7 @@ import { Field, Source, Strip, type AuditEvent, type Verdict } from '@auditing/p
 import { RpcError } from '@auditing/service/rpc-error';
 
 import { ByteCache } from './byte-cache';
-import { unpacked } from './log-record';
+import { toldBatch } from './log-record';
 
 /** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
 const CACHE_BYTES = 32 * 2 ** 20;
@@ -111,7 +111,7 @@ export class RecordReader {
 
   async #load(position: number): Promise<{ value: StoredRecord; bytes: number }> {
     const { data } = await this.journal.readAt(position);
-    const record = await storedRecord(await unpacked(KeptBatch.decode(data)));
+    const record = await storedRecord(await toldBatch(KeptBatch.decode(data)));
     return { value: record, bytes: 4 * data.length + (record.kept.batch?.block?.rawBytes ?? 0) };
   }
 }

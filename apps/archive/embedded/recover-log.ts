@@ -3,7 +3,8 @@ import type { Files } from '@auditing/journal/files';
 import type { Journal, Segment } from '@auditing/journal/journal';
 import { openJournal } from '@auditing/journal/open-journal';
 
-import { readSegment, wholeBatch } from './rebuild';
+import { wholeBatch } from './log-record';
+import { readSegment } from './rebuild';
 import { readHead, SegmentChain } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { CurrentSegment } from './writer';
@@ -85,7 +86,7 @@ async function readLast(
     const hash = chain.resume(segment);
     const segmentIndex = new SegmentIndex(segment.start);
     await readSegment(journal, segment, {
-      decode: wholeBatch,
+      decode: ({ data }) => wholeBatch(data),
       onDamage,
       onRecord({ position, data }, kept) {
         hash.add(data);

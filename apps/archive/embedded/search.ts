@@ -19,6 +19,9 @@ import { TopRows, type RowBoundary, type TimedRow } from './top-rows';
 const PART_EVENTS = 500;
 const PART_BYTES = 2 ** 20;
 
+/** Events whose records are read while another one is given. */
+const AHEAD_EVENTS = 4;
+
 /** What a query works on. */
 export interface Searched {
   /** The archive as it is now. */
@@ -177,9 +180,14 @@ async function* parts(
 ): AsyncIterable<Pick<SearchResponse, 'events'>> {
   let events: AuditEvent[] = [];
   let bytes = 0;
-  for (const { segment, row } of rows) {
+  const places = await Promise.all(
+    rows.map(async ({ segment, row }) => locate(await segment.records(), row)),
+  );
+  for (const [index, { position, event }] of places.entries()) {
     await pace.breathe();
-    const { position, event } = locate(await segment.records(), row);
+    const ahead = places[index + AHEAD_EVENTS];
+    // It comes into the cache; whoever needs it gets the error.
+    if (ahead !== undefined) void reader.read(ahead.position).catch(() => undefined);
     const record = await reader.readWhole(position);
     if (record === undefined) continue;
     events.push(record.typed(event, includeRaw));

@@ -5,7 +5,6 @@ import type { Files } from '@auditing/journal/files';
 import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
 import { decodeSegmentHeader, SEGMENT_HEADER_MIN_BYTES } from '@auditing/journal/segment-header';
 import {
-  KeptBatch,
   Proof,
   VerifyResponse,
   type VerifyProblem,
@@ -20,7 +19,7 @@ import {
   type Checkpoint,
   type ReadCheckpoint,
 } from './checkpoint';
-import { unpacked } from './log-record';
+import { wholeBatch } from './log-record';
 import type { Pace } from './pace';
 import { readSegment } from './rebuild';
 import { storedRecord } from './record-reader';
@@ -220,7 +219,7 @@ class LogCheck {
 
   /** Checks what the checksums do not: that the block can be read and each event has its key. Empty if all is well. */
   async #checkRecord({ data }: JournalRecord): Promise<string> {
-    const kept = await unpacked(KeptBatch.decode(data));
+    const kept = await wholeBatch(data);
     const { events } = await storedRecord(kept);
     this.#counts.record += 1;
     this.#counts.event += events.length;

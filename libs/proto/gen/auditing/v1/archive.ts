@@ -307,8 +307,8 @@ export interface KeptBatch {
     | Verdicts
     | undefined;
   /**
-   * In the log only: a KeptBatch with all that this one lacks (times, columns, positions, verdicts), compressed. A third of
-   * the size, and a search for text need not read it.
+   * In the log only: a KeptBatch with positions, verdicts and the column of FIELD_SOURCE, compressed: what is told of an
+   * event besides its bytes.
    */
   packed:
     | Block
@@ -318,6 +318,11 @@ export interface KeptBatch {
    * record was written. Only FIELD_AUDIT_ID: ids are random, so that a second copy costs as much as the first.
    */
   derivedFields: Field[];
+  /**
+   * In the log only: an EventBatch with times and all other columns, compressed: what an index is made of, which nobody
+   * reads otherwise.
+   */
+  packedColumns: Block | undefined;
 }
 
 /** A batch to store. */
@@ -738,7 +743,14 @@ export interface StatsResponse {
 }
 
 function createBaseKeptBatch(): KeptBatch {
-  return { batch: undefined, positions: [], verdicts: undefined, packed: undefined, derivedFields: [] };
+  return {
+    batch: undefined,
+    positions: [],
+    verdicts: undefined,
+    packed: undefined,
+    derivedFields: [],
+    packedColumns: undefined,
+  };
 }
 
 export const KeptBatch: MessageFns<KeptBatch> = {
@@ -765,6 +777,9 @@ export const KeptBatch: MessageFns<KeptBatch> = {
         writer.int32(v);
       }
       writer.join();
+    }
+    if (message.packedColumns !== undefined) {
+      Block.encode(message.packedColumns, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -842,6 +857,14 @@ export const KeptBatch: MessageFns<KeptBatch> = {
 
             break;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.packedColumns = Block.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -867,6 +890,11 @@ export const KeptBatch: MessageFns<KeptBatch> = {
         : globalThis.Array.isArray(object?.derived_fields)
         ? object.derived_fields.map((e: any) => fieldFromJSON(e))
         : [],
+      packedColumns: isSet(object.packedColumns)
+        ? Block.fromJSON(object.packedColumns)
+        : isSet(object.packed_columns)
+        ? Block.fromJSON(object.packed_columns)
+        : undefined,
     };
   },
 
@@ -887,6 +915,9 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     if (message.derivedFields?.length) {
       obj.derivedFields = message.derivedFields.map((e) => fieldToJSON(e));
     }
+    if (message.packedColumns !== undefined) {
+      obj.packedColumns = Block.toJSON(message.packedColumns);
+    }
     return obj;
   },
 
@@ -906,6 +937,9 @@ export const KeptBatch: MessageFns<KeptBatch> = {
       ? Block.fromPartial(object.packed)
       : undefined;
     message.derivedFields = object.derivedFields?.map((e) => e) || [];
+    message.packedColumns = (object.packedColumns !== undefined && object.packedColumns !== null)
+      ? Block.fromPartial(object.packedColumns)
+      : undefined;
     return message;
   },
 };
