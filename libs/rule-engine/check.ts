@@ -39,7 +39,7 @@ export function checkTest(test: Test): Problem[] {
   const error = errorOf(test);
   if (error !== undefined) return [error];
   const path = resolvePath(test.path);
-  const found = checkField(test, path) ?? checkOwnValue(test, path);
+  const found = checkField(test, path) ?? checkOwnValue(test, path) ?? checkNumber(test);
   return found === undefined ? [] : [warning(test.path.from, found)];
 }
 
@@ -49,6 +49,14 @@ function errorOf(test: Test): Problem | undefined {
   const isRange = test.kind === 'member' && test.operator === 'ipInCidr';
   const compiled = isPattern || isRange ? compileValueTest(test) : undefined;
   return typeof compiled === 'object' ? compiled : undefined;
+}
+
+/** Numbers are doubles, so that beyond 2^53 a whole number is equal to its neighbours. */
+function checkNumber(test: Test): string | undefined {
+  if (test.kind !== 'compare' || test.value.kind !== 'number') return undefined;
+  const { text } = test.value;
+  if (text.includes('.') || Number.isSafeInteger(Number(text))) return undefined;
+  return `numbers beyond ${Number.MAX_SAFE_INTEGER} are not told apart from their neighbours; ${text} is one`;
 }
 
 function checkOwnValue(test: Test, { root, steps }: ResolvedPath): string | undefined {

@@ -137,7 +137,7 @@ export function macroOf(path: Path, scope: Scope): Extract<Meaning, { kind: 'mac
 
 /** What to say of a reference that stands where a field must. */
 const UNFIT_FOR_FIELD: Partial<Record<Meaning['kind'], string>> = {
-  list: 'is a list; it can stand behind `in` only',
+  list: 'is a list; it can stand behind `in` and `ipInCidr` only',
   macro: 'is a macro, which is a whole condition; an alias names a field',
 };
 

@@ -131,6 +131,7 @@ describe('diagnostics', () => {
     ['Stage like "Complete*Response"', '`Stage` is never such; it is one of RequestReceived,'],
     ['Level not regex "^[A-Z]?"', '`Level` is never such'],
     ['User.username = "${who}"', 'a reference inside quotes'],
+    ['RequestObject.n = 9007199254740993', '9007199254740993 is one'],
     ['User.groups[*] regex "("', 'missing closing )'],
   ])('says of %s: %s', (condition, message) => {
     expect(problemsOf(build([rule('r', condition)]))).toEqual([expect.stringContaining(message)]);
@@ -150,6 +151,7 @@ describe('diagnostics', () => {
     'SourceIPs ipInCidr "10.0.0.0/8" and HostIP ipInCidr "10.0.0.0/8"',
     'ResponseStatus.code > "399" and ResponseStatus.code in (400, "404") and ResponseStatus.code < 500',
     'RequestObject exists and Annotations not exists',
+    'RequestObject.n > 9007199254740991 and RequestObject.m < 0.12345678901234567890',
   ])('has nothing against %s', (condition) => {
     expect(problemsOf(build([rule('r', condition)]))).toEqual([]);
   });
