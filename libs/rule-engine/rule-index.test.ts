@@ -7,9 +7,10 @@ import * as fc from 'fast-check';
 import type { Condition } from './condition';
 import { explainCondition } from './explain';
 import { FieldReader } from './field-source';
+import { TRUE } from './outcome';
 import { Planner, type Plan } from './plan';
 import { demandedResources, ProjectionBuilder } from './projection';
-import { RuleIndex } from './rule-index';
+import { RuleIndex, type IndexedRule } from './rule-index';
 import { condition as anyCondition, event as anyEvent } from './testing/arbitraries';
 
 /** The rules that match, by the index. */
@@ -129,6 +130,47 @@ it('counts a comparison that meets the wrong type for each rule that has it, onc
   expect(engine.matches(event)).toEqual([1]);
   expect(engine.matches(event)).toEqual([1]);
   expect(engine.mismatches).toEqual([2, 2]);
+});
+
+it('asks the rules that name a resource of no event of another one', () => {
+  const reader = new FieldReader();
+  const planner = new Planner(reader);
+  const asked: string[] = [];
+  const ruleOf = (name: string, resources: readonly string[] | undefined): IndexedRule => {
+    const ask = (): typeof TRUE => {
+      asked.push(name);
+      return TRUE;
+    };
+    const plan: Plan = { kind: 'test', id: name.length, cost: 1, isIndexed: true, ask };
+    return { plan, resources: resources && new Set(resources) };
+  };
+  const index = new RuleIndex(
+    [
+      ruleOf('any', undefined),
+      ruleOf('both', ['pods', 'secrets']),
+      ruleOf('never', []),
+      ruleOf('secrets', ['secrets']),
+    ],
+    planner,
+    reader,
+  );
+  const namesFor = (event: unknown): string[] => {
+    asked.length = 0;
+    index.evaluate(decode(event), { matched: () => undefined, mismatched: () => undefined });
+    return [...asked];
+  };
+  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'secrets' } })).toEqual([
+    'any',
+    'both',
+    'secrets',
+  ]);
+  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'pods' } })).toEqual(['any', 'both']);
+  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'made-up' } })).toEqual(['any']);
+  expect(namesFor({ Verb: 'get' })).toEqual(['any']);
+  // What is no text may be equal to one, as a text.
+  expect(namesFor({ ObjectRef: { Resource: 5 } })).toEqual(['any', 'both', 'never', 'secrets']);
+  // It was settled before.
+  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'pods' } })).toEqual([]);
 });
 
 it('stays fast when every event has a resource of its own', () => {
