@@ -146,7 +146,10 @@ it('either refuses a text, saying where, or prints it so that it means the same'
         expect(column).toBeGreaterThan(0);
         expect(excerpt).toMatch(/\^$/);
       }
-      if (condition === undefined) { expect(problems).toHaveLength(1); return; }
+      if (condition === undefined) {
+        expect(problems).toHaveLength(1);
+        return;
+      }
       const printed = printCondition(condition);
       const again = parseCondition(printed).condition;
       expect(again && printCondition(again)).toBe(printed);
