@@ -1,5 +1,6 @@
 // The bodies that benchmarks post: recorded events, 400 in a body, each sent once only. What is sent again is known by
 // its hash and costs nothing, so each copy gets its own audit ids and the time of its sending.
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -13,12 +14,19 @@ const ID = /"auditID":"([0-9a-f-]{36})"/;
 const RECEIVED = /"requestReceivedTimestamp":"([^"]{27})"/;
 const STAGED = /"stageTimestamp":"([^"]{27})"/;
 
-/** What kube-apiserver 1.30 adds to the events of a service account, which the recorded 1.20 does not. */
-const EXTRA = {
-  'authentication.kubernetes.io/credential-id': ['JTI=5f1a7b1e-6c39-4a0c-9d2f-0b6a8f0b3c11'],
-  'authentication.kubernetes.io/pod-name': ['controller-manager-6d5f8c7b9d-x2x7q'],
-  'authentication.kubernetes.io/pod-uid': ['7f6a9a54-2f5e-4f1e-8f0e-5f5c8d6b4a21'],
-};
+/** What kube-apiserver 1.30 adds to the events of a service account, which the recorded 1.20 does not: another pod each. */
+function extraOf(index) {
+  const hex = (seed, digits) =>
+    createHash('sha256').update(`${seed} ${index}`).digest('hex').slice(0, digits);
+  const uid = `${hex('a', 8)}-${hex('b', 4)}-4${hex('c', 3)}-8${hex('d', 3)}-${hex('e', 12)}`;
+  return {
+    'authentication.kubernetes.io/credential-id': [
+      `JTI=${hex('f', 8)}-6c39-4a0c-9d2f-0b6a8f0b3c11`,
+    ],
+    'authentication.kubernetes.io/pod-name': [`controller-manager-6d5f8c7b9d-${hex('g', 5)}`],
+    'authentication.kubernetes.io/pod-uid': [uid],
+  };
+}
 const REASON =
   'RBAC: allowed by ClusterRoleBinding "system:controller:deployment-controller" of ClusterRole "system:controller:deployment-controller" to ServiceAccount "deployment-controller/kube-system"';
 
@@ -44,14 +52,14 @@ const EXEC = {
  */
 export function workloads(root) {
   const events = recordedEvents(root);
-  const metadata = events.filter(({ level }) => level === 'Metadata').map(enriched);
+  const metadata = events.filter(({ level }) => level === 'Metadata');
   const kept = metadata.filter(({ verb }) => !READS.has(verb));
   const large = events.filter(
     (event) => event.level === 'RequestResponse' && !READS.has(event.verb),
   );
   return {
-    metadata: new Workload(metadata),
-    kept: new Workload(kept),
+    metadata: new Workload(metadata, enriched),
+    kept: new Workload(kept, enriched),
     bodies: new Workload(ofMeanSize(large, 13_000)),
   };
 }
@@ -72,10 +80,10 @@ function recordedEvents(root) {
     });
 }
 
-function enriched(event) {
+function enriched(event, index) {
   return {
     ...event,
-    user: { ...event.user, extra: EXTRA },
+    user: { ...event.user, extra: extraOf(index) },
     annotations: { ...event.annotations, 'authorization.k8s.io/reason': REASON },
   };
 }
@@ -108,8 +116,11 @@ class Workload {
   #places = [];
   #made = 0;
 
-  constructor(events) {
-    const all = Array.from({ length: EVENTS_PER_BODY }, (_, i) => events[i % events.length]);
+  /** `make` gives an event its shape; `index` is its place in the body. */
+  constructor(events, make = (event) => event) {
+    const all = Array.from({ length: EVENTS_PER_BODY }, (_, i) =>
+      make(events[i % events.length], i),
+    );
     const exec = { ...all[1], ...EXEC, level: all[0].level };
     const texts = [exec, ...all.slice(1)].map((event) => JSON.stringify(event));
     const parts = ['{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{},"items":['];

@@ -32,6 +32,7 @@ const MODULES = {
   streamCalls: '@auditing/service/stream-call',
   answerStream: '@auditing/service/stream-call',
   testRuntime: '@auditing/service/testing/runtime',
+  admitAll: '@auditing/service/testing/admit-all',
 };
 
 const FULL = { rounds: 15, bodies: 10 };
@@ -134,6 +135,7 @@ async function openWire(modules, runtime) {
     credentials: INSECURE,
     services: [grpcService(ArchiveServiceService, api)],
     maxConnectionAgeMs: 0,
+    admit: modules.admitAll,
   });
   const client = grpcClient(ArchiveServiceService, address, { credentials: INSECURE });
   runtime.closeLater('client', client.close);
@@ -181,7 +183,7 @@ async function round(modules, parts, { workload, count }) {
     ]);
     batch.columns = buildColumns(batch.events, ARCHIVE_FIELDS);
   });
-  const kept = batches.map(keptOf);
+  const kept = batches.map((batch) => keptOf(modules, batch));
   await measure('wire', (batch) => parts.send(kept[batches.indexOf(batch)]));
   await measure('log', async (batch) => {
     const data = modules.KeptBatch.encode(kept[batches.indexOf(batch)]).finish();
@@ -231,7 +233,7 @@ function decision({ Decision }, { verdicts }) {
   return Decision.encode(Decision.fromPartial({ id: ID, verdicts })).finish();
 }
 
-function keptOf({ events, block, keys, times, columns, verdicts }) {
+function keptOf({ KeptBatch }, { events, block, keys, times, columns, verdicts }) {
   const batch = {
     id: ID,
     receivedAtUs: Date.now() * 1000,
@@ -243,5 +245,6 @@ function keptOf({ events, block, keys, times, columns, verdicts }) {
     stageUs: times.map(([, staged]) => staged),
     columns,
   };
-  return { batch, positions: events.map((_, place) => place), verdicts };
+  const positions = events.map((_, place) => place);
+  return KeptBatch.fromPartial({ batch, positions, verdicts });
 }

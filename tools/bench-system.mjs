@@ -167,13 +167,14 @@ const TITLES = {
   bodies: 'level RequestResponse, all kept',
 };
 
-async function compare({ print, figures }, targets, { all, plan }) {
+async function compare({ print, figures, quick }, targets, { all, plan }) {
   const names = Object.keys(targets);
   for (const name of names) {
     const count = name === 'naive' ? plan.naiveBodies : plan.warmUp;
     for (const kind of ['metadata', 'kept']) await round(targets[name], all[kind], count >> 1);
   }
   for (const [kind, workload] of Object.entries(all)) {
+    if (quick && kind === 'metadata') continue;
     const isLarge = kind === 'bodies';
     const results = Object.fromEntries(names.map((name) => [name, []]));
     for (let i = 0; i < (isLarge ? plan.largeRounds : plan.rounds); i += 1) {
@@ -234,7 +235,7 @@ async function alone(bench, { targets, all, scratch, running }) {
 async function latency({ print, figures, quick }, { url }, workload) {
   const sender = new Sender(url, 64);
   const perSecond = figures.values.standalone_events_per_second / 2;
-  const options = { bodiesPerSecond: perSecond / EVENTS_PER_BODY, seconds: quick ? 3 : 30 };
+  const options = { bodiesPerSecond: perSecond / EVENTS_PER_BODY, seconds: quick ? 2 : 30 };
   const { latencies, refused } = await openLoop(sender, () => workload.next(), options);
   sender.close();
   figures.set('standalone_ack_p50_ms', quantile(latencies, 0.5));
@@ -246,7 +247,7 @@ async function latency({ print, figures, quick }, { url }, workload) {
 }
 
 async function rest({ print, figures, quick }, { processes }) {
-  const seconds = quick ? 3 : 20;
+  const seconds = quick ? 2 : 20;
   await sleep(1000);
   const before = await cpuUs(processes);
   await sleep(seconds * 1000);
@@ -258,7 +259,7 @@ async function rest({ print, figures, quick }, { processes }) {
 /** From the start of the process, on an empty folder, to the first 200. */
 async function firstAnswer(context, workload) {
   const series = [];
-  for (let i = 0; i < (context.quick ? 2 : 7); i += 1) {
+  for (let i = 0; i < (context.quick ? 1 : 7); i += 1) {
     const begun = performance.now();
     const one = await startOurs(context, 'standalone', { folder: `first-${i}` });
     const status = await one.sender.post(workload.next());

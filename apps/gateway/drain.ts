@@ -68,6 +68,7 @@ export class Drain {
   #last: BatchId | undefined;
   #settled: BatchId | undefined;
   readonly #underWay = new Set<SpoolPart>();
+  #saving: Promise<void> | undefined;
 
   constructor(consumer: Consumer, options: DrainOptions) {
     this.#consumer = consumer;
@@ -95,7 +96,6 @@ export class Drain {
   /** Works until the signal aborts; ends at the end of a part, with the cursor saved. */
   async run(signal: AbortSignal): Promise<void> {
     const ended = new AbortController();
-    const saving = this.#saveNowAndThen(ended.signal);
     try {
       const steps = orderedWindow(
         {
@@ -111,10 +111,11 @@ export class Drain {
       for await (const done of steps) {
         for (const { item } of done) this.#passed(item);
         this.#options.onPassed();
+        this.#saving ??= this.#saveSoon(ended.signal);
       }
     } finally {
       ended.abort();
-      await saving;
+      await this.#saving;
       await this.#save();
     }
   }
@@ -182,11 +183,13 @@ export class Drain {
     };
   }
 
-  async #saveNowAndThen(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  /** Runs only while there is progress to save: nothing wakes up an idle process. */
+  async #saveSoon(signal: AbortSignal): Promise<void> {
+    do {
       await wait(SAVE_EVERY_MS, signal).catch(() => undefined);
       await this.#save();
-    }
+    } while (this.#progress !== this.#saved && !signal.aborted);
+    this.#saving = undefined;
   }
 
   /** A cursor that cannot be saved costs a replay, no event: it is tried again with the next one. */
