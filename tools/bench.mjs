@@ -1,5 +1,5 @@
-// Measures: `npm run bench -- all|standalone|services|archive|edges|rules [--quick] [--json FILE]`. Prints tables; FILE gets the
-// figures by name. --quick measures less often: to see whether something broke, not to quote.
+// Measures: `npm run bench -- all|standalone|services|archive|edges|alert|rules [--quick] [--json FILE]`. Prints tables; FILE gets
+// the figures by name. --quick measures less often: to see whether something broke, not to quote.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { benchAlert } from './bench-alert.mjs';
 import { benchArchive } from './bench-archive.mjs';
 import { benchEdges } from './bench-edges.mjs';
 import { Figures } from './bench-figures.mjs';
@@ -19,6 +20,7 @@ const BENCHES = {
   services: (bench) => benchSystem(bench, ['services']),
   archive: benchArchive,
   edges: benchEdges,
+  alert: benchAlert,
   rules: benchRules,
   async all(bench) {
     await benchSystem(bench, ['standalone', 'services']);

@@ -166,7 +166,7 @@ export class Outbox {
   async load(alert: AlertEntry): Promise<RaisedAlert> {
     const { data } = await this.#journal.readAt(alert.position);
     const { record } = OutboxRecord.decode(data);
-    if (record?.$case !== 'alert') {
+    if (record?.$case !== 'alert' && record?.$case !== 'ownAlert') {
       throw new Error(`outbox: expected an alert at ${alert.position}, found ${record?.$case}`);
     }
     return record.value;
