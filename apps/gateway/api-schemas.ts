@@ -155,6 +155,10 @@ export const DEAD_LETTER = object(
   Object.keys(LETTER),
 );
 
+export const SENDER_FILES = object({
+  files: list(object({ path: TEXT, purpose: TEXT, text: TEXT })),
+});
+
 /** What KubeSphere answers, by the operation asked for. */
 export const KAPIS = {
   anyOf: [

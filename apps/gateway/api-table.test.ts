@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import { FIELD_NAMES } from './own-query';
 import { Field } from '@auditing/proto/event';
 import { deadLetterRoutes } from './dead-letter-routes';
+import { senderFileRoutes } from './sender-file-routes';
 import { apiRoutes } from './query-api';
 
-const ROUTES = apiRoutes(
-  deadLetterRoutes({ list: () => [], get: () => Promise.resolve(undefined), count: 0 }),
-);
+const ROUTES = apiRoutes([
+  ...deadLetterRoutes({ list: () => [], get: () => Promise.resolve(undefined), count: 0 }),
+  ...senderFileRoutes(() => ({ url: '', caCert: undefined })),
+]);
 const asked = ROUTES.filter(({ need }) => need !== 'open');
 
 interface Parameter {

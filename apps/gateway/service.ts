@@ -10,10 +10,11 @@ import type { Context, Running, Service } from '@auditing/service/service';
 import { PROCESS_SETTINGS, type GatewayConfig, type GatewayProcessConfig } from './config';
 import { deadLetterRoutes } from './dead-letter-routes';
 import { openIntake } from './open-intake';
-import { openWebhook } from './open-webhook';
+import { openWebhook, type Webhook } from './open-webhook';
 import { openPipeline } from './pipeline';
 import { pipelineMetrics, watchOldest } from './pipeline-metrics';
 import { serveQueryApi } from './query-api';
+import { senderFileRoutes } from './sender-file-routes';
 import type { Intake } from './take-body';
 
 /** The services that a gateway works with. */
@@ -43,9 +44,14 @@ export async function openGateway(
   const { config } = context;
   const intake = await openIntake(config.receive, context, peers.files);
   const ready = await drain(intake, context, peers);
-  const ownRoutes = deadLetterRoutes(intake.deadLetters);
+  const late: { webhook?: Webhook } = {};
+  const ownRoutes = [
+    ...deadLetterRoutes(intake.deadLetters),
+    ...senderFileRoutes(() => ({ url: late.webhook?.url ?? '', caCert: late.webhook?.caCert })),
+  ];
   const api = await serveQueryApi({ config, services: peers, ownRoutes }, context);
   const webhook = await openWebhook(config, intake, context);
+  late.webhook = webhook;
   return { addresses: { webhook: webhook.url, api }, ready, caCert: webhook.caCert };
 }
 

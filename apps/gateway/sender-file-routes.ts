@@ -1,0 +1,50 @@
+import { badParameter } from './api-error';
+import { choiceParameter, textParameter } from './api-parameters';
+import type { ApiRoute } from './api-route';
+import { SENDER_FILES } from './api-schemas';
+import { OWN_API } from './own-api';
+import { senderFiles, type SenderSettings } from './sender-files';
+
+const LEVELS: ReadonlyMap<string, SenderSettings['level']> = new Map(
+  (['Metadata', 'Request', 'RequestResponse'] as const).map((level) => [level, level]),
+);
+const ADDRESS = textParameter({
+  name: 'address',
+  description: 'URL of the webhook as senders reach it. Default: where this gateway listens.',
+});
+const LEVEL = choiceParameter(
+  { name: 'level', description: 'What kube-apiserver records of requests that change something.' },
+  LEVELS,
+  'Metadata',
+);
+
+/** The webhook, as far as senders need to know it. */
+interface SenderTarget {
+  readonly url: string;
+  readonly caCert: string | undefined;
+}
+
+/** The files that make senders send here. `target` is asked when somebody asks: the webhook opens last. */
+export function senderFileRoutes(target: () => SenderTarget): readonly ApiRoute[] {
+  return [
+    {
+      path: `${OWN_API}/sender-files`,
+      need: 'all events',
+      summary: 'The files that make kube-apiserver and Kube AI Hub send their events here.',
+      parameters: [ADDRESS, LEVEL],
+      answerSchema: SENDER_FILES,
+      answer: async ({ parameters }) => {
+        const { url, caCert } = target();
+        const address = ADDRESS.read(parameters) || url;
+        if (!/^https?:\/\/[^\s"?#]+$/.test(address)) {
+          throw badParameter('address', address, {
+            expected: 'an http or https URL without a query: kube-apiserver drops that',
+            example: url,
+          });
+        }
+        const files = senderFiles({ url: address, caCert, level: LEVEL.read(parameters) });
+        return Promise.resolve({ body: { files } });
+      },
+    },
+  ];
+}
