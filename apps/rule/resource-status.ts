@@ -129,7 +129,7 @@ function readyWebhook(errors: readonly Diagnostic[], isHeld: boolean, name: stri
 }
 
 function warned(warnings: readonly Diagnostic[]): Fact {
-  if (warnings.length === 0) return fact('Warned', false, ['NoWarnings', '']);
+  if (warnings.length === 0) return fact('Warned', false, ['NoWarnings', 'nothing is warned of']);
   return fact('Warned', true, ['SeeWarnings', warnings.map(warningText).join(' | ')]);
 }
 

@@ -13,7 +13,10 @@ export function fact(
   return { type, status: holds ? 'True' : 'False', reason, message };
 }
 
-/** Conditions with the time since when they hold: that of before where nothing changed. */
+/**
+ * Conditions with the time since when they hold: that of before where nothing changed. Those of other writers come along as
+ * they are: old API servers (1.20) merge the list of a custom resource as a whole, whatever its definition says.
+ */
 export function datedConditions(
   object: KubeObject & { readonly status?: unknown },
   facts: readonly Fact[],
@@ -22,7 +25,8 @@ export function datedConditions(
     readonly conditions?: readonly Condition[];
   };
   const { generation } = object.metadata;
-  return facts.map((one) => {
+  const others = conditions.filter(({ type }) => facts.every((one) => one.type !== type));
+  const own = facts.map((one) => {
     const before = conditions.find(({ type }) => type === one.type);
     const since = before?.status === one.status ? before.lastTransitionTime : undefined;
     return {
@@ -31,4 +35,5 @@ export function datedConditions(
       lastTransitionTime: since ?? new Date().toISOString().replace(/\.\d+/, ''),
     };
   });
+  return [...own, ...others];
 }
