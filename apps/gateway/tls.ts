@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
+import { fileStamp, watchFiles } from '@auditing/service/watch-files';
 import type { Logger } from 'pino';
 import { readKeyPair } from './key-pair';
 import { selfSigned } from './tls-self-signed';
@@ -36,13 +37,13 @@ interface Loaded {
   readonly caCert: string | undefined;
 }
 
-/** How often files are looked at. A change is taken when it has been there for two looks: two files never change at once. */
-const LOOK_EVERY_MS = 300;
-const DAY_MS = 86_400_000;
+/** A self-signed certificate is looked at once a day, to be renewed before it expires. */
+const RENEW_EVERY_MS = 86_400_000;
 
 /** Reads (or makes) the certificates; throws if they cannot be used. */
 export async function openTls(settings: TlsSettings, log: Logger): Promise<Tls> {
-  let inForce = await stamp(settings);
+  const paths = pathsOf(settings);
+  const seen = await fileStamp(paths);
   let loaded = await load(settings);
   return {
     get context() {
@@ -54,27 +55,29 @@ export async function openTls(settings: TlsSettings, log: Logger): Promise<Tls> 
     get notAfter() {
       return expiry(loaded.context);
     },
-    watch(onChange) {
-      let seen = inForce;
-      const look = async (): Promise<void> => {
-        const now = await stamp(settings);
-        const settled = now === seen;
-        seen = now;
-        if (!settled || now === inForce) return;
-        // Also if it cannot be used: it is reported once, not at every look.
-        inForce = now;
+    watch(callBack) {
+      const onChange = async (): Promise<void> => {
         const before = loaded;
         loaded = await load(settings);
         if (sameContext(before.context, loaded.context)) return;
-        onChange(loaded.context);
+        callBack(loaded.context);
         log.info({ notAfter: expiry(loaded.context) }, 'certificates replaced');
       };
-      const timer = everyInTurn(LOOK_EVERY_MS, look, (error) =>
-        log.error({ err: error }, 'new certificates cannot be used; the old ones stay in force'),
-      );
-      return timer;
+      const onError = (error: unknown): void =>
+        log.error({ err: error }, 'new certificates cannot be used; the old ones stay in force');
+      const endWatch = watchFiles(paths, seen, { onChange, onError });
+      const renewal = setInterval(() => void onChange().catch(onError), RENEW_EVERY_MS).unref();
+      return () => {
+        endWatch();
+        clearInterval(renewal);
+      };
     },
   };
+}
+
+/** The files that others write. */
+function pathsOf({ tls, tlsCert, tlsKey, clientCa }: TlsSettings): string[] {
+  return [...(tls === 'files' ? [tlsCert, tlsKey] : []), ...(clientCa ? [clientCa] : [])];
 }
 
 async function load(settings: TlsSettings): Promise<Loaded> {
@@ -93,46 +96,10 @@ function checked(context: SecureContextOptions, caCert: string | undefined): Loa
   return { context, caCert };
 }
 
-/** Changes whenever the certificates may have changed. */
-async function stamp({ tls, tlsCert, tlsKey, clientCa }: TlsSettings): Promise<string> {
-  const files = [...(tls === 'files' ? [tlsCert, tlsKey] : []), ...(clientCa ? [clientCa] : [])];
-  const stamps = await Promise.all(files.map(stampOfFile));
-  // A self-signed certificate is looked at once a day, to be renewed before it expires.
-  const day = tls === 'self-signed' ? [Math.floor(Date.now() / DAY_MS)] : [];
-  return [...stamps, ...day].join(' ');
-}
-
-async function stampOfFile(path: string): Promise<string> {
-  try {
-    const { mtimeMs, size, ino } = await stat(path);
-    return `${mtimeMs}/${size}/${ino}`;
-  } catch {
-    return 'missing';
-  }
-}
-
 function sameContext(a: SecureContextOptions, b: SecureContextOptions): boolean {
   return a.cert === b.cert && a.key === b.key && a.ca === b.ca;
 }
 
 function expiry({ cert }: SecureContextOptions): Date {
   return new Date(typeof cert === 'string' ? new X509Certificate(cert).validTo : NaN);
-}
-
-/** Runs a step again and again, never two at a time; gives a function that stops it. */
-function everyInTurn(
-  ms: number,
-  step: () => Promise<void>,
-  onError: (error: unknown) => void,
-): () => void {
-  let running = false;
-  const timer = setInterval(() => {
-    if (running) return;
-    running = true;
-    step()
-      .catch(onError)
-      .finally(() => (running = false));
-  }, ms);
-  timer.unref();
-  return () => clearInterval(timer);
 }
