@@ -88,7 +88,9 @@ async function* read(
       yield* answer.add(event.bytes.length, typedStoredEvent(event, request.includeRaw));
     }
     if (found > end && !request.countTotal) break;
-    if (!request.reportProgress || performance.now() < reportAt) continue;
+    if (!request.reportProgress) continue;
+    // The last one says that nothing is left.
+    if (performance.now() < reportAt && searchedCount < candidateCount) continue;
     reportAt = performance.now() + PROGRESS_EVERY_MS;
     yield answer.progress({ searchedCount, candidateCount });
   }

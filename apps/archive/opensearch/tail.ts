@@ -48,9 +48,10 @@ export async function* tail(
   const text = Buffer.from(query.text);
   for (;;) {
     const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
     const next = Promise.race([
-      tailed.stored(AbortSignal.any([signal, ended.signal])),
-      wait(POLL_MS, signal).catch(() => undefined),
+      tailed.stored(either),
+      wait(POLL_MS, either).catch(() => undefined),
     ]).finally(() => ended.abort());
     const spans = newSpans(seen, await now());
     if (spans.length > 0) await refresh(spans, reading);

@@ -1,7 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-
 import { pino } from 'pino';
 
 import { nodeFiles } from '@auditing/journal/node-files';
@@ -34,31 +30,6 @@ export function openEngine(
     ...options,
   });
 }
-
-/** An engine that query tests run on. */
-export interface TestedEngine {
-  readonly name: string;
-  /** Opens an empty one. `close` closes it and removes what it stored. */
-  readonly open: () => Promise<{ readonly engine: Engine; readonly close: () => Promise<void> }>;
-}
-
-/** Every engine there is: tests of queries run on each. */
-export const TESTED_ENGINES: readonly TestedEngine[] = [
-  {
-    name: 'embedded',
-    async open() {
-      const directory = await mkdtemp(join(tmpdir(), 'archive-'));
-      const engine = await openEngine({ directory });
-      return {
-        engine,
-        async close() {
-          await engine.close();
-          await rm(directory, { recursive: true });
-        },
-      };
-    },
-  },
-];
 
 /** An answer, put together. */
 export interface Answer {
