@@ -32,6 +32,7 @@ export function sqliteBaseline(path) {
   let cpuUs = 0;
   return {
     name: 'SQLite',
+    id: 'sqlite',
     insert(texts, events) {
       const before = process.cpuUsage();
       database.exec('begin');
@@ -76,6 +77,7 @@ export async function duckDbBaseline(folder) {
   };
   return {
     name: 'DuckDB on Parquet',
+    id: 'duckdb',
     async insert(texts, events) {
       const before = process.cpuUsage();
       texts.forEach((text, at) => {

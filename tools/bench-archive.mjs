@@ -1,21 +1,26 @@
 // npm run bench -- archive: the embedded engine with 5 million Metadata events, beside SQLite and DuckDB on Parquet with the
-// same events. Figures are wall milliseconds of the median of a few runs, cold ones of a fresh engine (the file cache of
-// the machine is warm in both).
+// same events. Figures are wall milliseconds, median (lowest to highest), cold ones of a fresh engine (the file cache of the
+// machine is warm in both). In the JSON file: `archive_query_<question>_ms`, `…_cold_ms`, and `…_speedup`, how many times as
+// fast as the better baseline.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { duckDbBaseline, sqliteBaseline } from './bench-archive-baselines.mjs';
 import { syntheticEvents } from './bench-archive-events.mjs';
+import { shown, spread } from './bench-figures.mjs';
 
-const FULL_EVENTS = 5_000_000;
-const QUICK_EVENTS = 200_000;
+/** The quick run has small segments: nearly all of it is sealed, so that its disk includes their indexes. */
+const FULL = { events: 5_000_000, segmentRows: 262_144, baselineRuns: 3 };
+const QUICK = { events: 200_000, segmentRows: 65_536, baselineRuns: 1 };
 const BATCH_EVENTS = 400;
 const START_US = Date.UTC(2026, 0, 1) * 1000;
 /** Some 50,000 events an hour: 5 million are four days. */
 const STEP_US = 72_000;
 const HOUR_US = 3600e6;
 const RUNS = 5;
+const COLD_RUNS = 3;
 
 const MODULES = {
   openEmbeddedEngine: './apps/archive/embedded/embedded-engine',
@@ -38,9 +43,17 @@ function questions(count) {
   const inHour = `time_us >= ${hour[0]} and time_us <= ${hour[1]}`;
   const newest = (where) => `select raw from events where ${where} order by time_us desc limit 100`;
   return [
-    { name: 'newest 100', budgetMs: 100, coldMs: 500, search: {}, sql: newest('true') },
+    {
+      name: 'newest 100',
+      id: 'newest100',
+      budgetMs: 100,
+      coldMs: 500,
+      search: {},
+      sql: newest('true'),
+    },
     {
       name: 'newest 100 of a user and verb',
+      id: 'newest100_user_verb',
       budgetMs: 100,
       coldMs: 500,
       search: { user: 'user-7@example.org', verb: 'delete' },
@@ -48,6 +61,7 @@ function questions(count) {
     },
     {
       name: 'newest 100 of a rare name',
+      id: 'newest100_rare_name',
       budgetMs: 100,
       coldMs: 500,
       search: { name: 'no-such-name' },
@@ -55,6 +69,7 @@ function questions(count) {
     },
     {
       name: 'newest 100 of code 500',
+      id: 'newest100_code',
       budgetMs: 100,
       coldMs: 500,
       search: { code: '500', verb: 'list' },
@@ -62,24 +77,28 @@ function questions(count) {
     },
     {
       name: 'histogram by hour',
+      id: 'histogram',
       budgetMs: 50,
       histogram: 3600,
       sql: 'select cast(time_us / 3600000000 as integer) as hour, count(*) from events group by 1 order by 1',
     },
     {
       name: 'top 20 users',
+      id: 'top20',
       budgetMs: 50,
       facets: 'USER',
       sql: 'select user, count(*) as count from events group by 1 order by 2 desc, 1 limit 20',
     },
     {
       name: 'text in an hour',
+      id: 'text_hour',
       budgetMs: 150,
       search: { text: 'binding-59', between: hour },
       sql: newest(`${inHour} and raw like '%binding-59%'`),
     },
     {
       name: 'text over all',
+      id: 'text_all',
       budgetMs: 6000,
       search: { text: 'not to be found' },
       sql: newest("raw like '%not to be found%'"),
@@ -88,13 +107,16 @@ function questions(count) {
   ];
 }
 
-export async function benchArchive({ root, quick, figures, print, load }) {
+export async function benchArchive({ root, quick, figures, print, load, bundle }) {
   const ours = await load(MODULES);
-  const count = quick ? QUICK_EVENTS : FULL_EVENTS;
+  const size = quick ? QUICK : FULL;
   const folder = mkdtempSync(join(tmpdir(), 'bench-archive-'));
-  const say = (name, value, note = '') => {
-    print(`${name.padEnd(46)} ${String(value).padStart(12)}  ${note}`);
-    figures.set(name, Number(value));
+  const say = (name, id, { value, digits = 1, note = '' }) => {
+    const isSeries = Array.isArray(value);
+    if (isSeries) figures.add(id, value);
+    else figures.set(id, value);
+    const text = isSeries ? shown(spread(value), digits) : value.toFixed(digits);
+    print(`${name.padEnd(46)} ${text.padStart(24)}  ${note}`);
   };
   try {
     const archive = join(folder, 'archive');
@@ -102,29 +124,39 @@ export async function benchArchive({ root, quick, figures, print, load }) {
       sqliteBaseline(join(folder, 'events.sqlite')),
       duckDbBaseline(folder),
     ]);
-    const ingested = await ingest({ ours, archive, baselines, count });
-    for (const baseline of baselines) await baseline.finish();
-    say(
-      'archive: ingest, us CPU an event',
-      ingested.cpuUs.toFixed(2),
-      `budget 9; JSON.parse of one ${ingested.parseUs.toFixed(2)}`,
-    );
-    say('archive: disk, bytes an event', (diskBytes(archive) / count).toFixed(1), 'budget 235');
-    for (const { name, bytes, ingestUs } of baselines)
-      say(
-        `${name}: disk, bytes an event`,
-        (bytes() / count).toFixed(1),
-        `ingest ${(ingestUs() / count).toFixed(2)} us CPU`,
-      );
-    await ask({ ours, archive, baselines, count, say });
+    const bench = { ours, archive, baselines, size, say, figures };
+    await store(bench);
+    await ask(bench);
     for (const baseline of baselines) await baseline.close();
+    const script = join(root, await bundle('tools/bench-archive-memory.mjs'));
+    inOwnProcess({ script, archive, say });
     await real({ ours, root, folder, say });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function open(ours, directory, { rows = 262_144 } = {}) {
+async function store({ ours, archive, baselines, size, say }) {
+  const ingested = await ingest({ ours, archive, baselines, size });
+  for (const baseline of baselines) await baseline.finish();
+  say('archive: ingest, us CPU an event', 'archive_ingest_us_per_event', {
+    value: ingested.cpuUs,
+    digits: 2,
+    note: `budget 9; JSON.parse of one ${ingested.parseUs.toFixed(2)}`,
+  });
+  say('archive: disk, bytes an event', 'archive_bytes_per_event', {
+    value: diskBytes(archive) / size.events,
+    note: 'budget 235',
+  });
+  for (const { name, id, bytes, ingestUs } of baselines) {
+    say(`${name}: disk, bytes an event`, `archive_${id}_bytes_per_event`, {
+      value: bytes() / size.events,
+      note: `ingest ${(ingestUs() / size.events).toFixed(2)} us CPU`,
+    });
+  }
+}
+
+function open(ours, directory, { rows = FULL.segmentRows } = {}) {
   const silent = () => undefined;
   return ours.openEmbeddedEngine({
     directory,
@@ -138,8 +170,9 @@ function open(ours, directory, { rows = 262_144 } = {}) {
   });
 }
 
-async function ingest({ ours, archive, baselines, count }) {
-  const engine = await open(ours, archive);
+async function ingest({ ours, archive, baselines, size }) {
+  const count = size.events;
+  const engine = await open(ours, archive, { rows: size.segmentRows });
   const events = syntheticEvents({ seed: 1, startUs: START_US, stepUs: STEP_US });
   let cpuUs = 0;
   let parseUs = 0;
@@ -199,50 +232,52 @@ async function keptBatch(ours, slices, first) {
   });
 }
 
-async function ask({ ours, archive, baselines, count, say }) {
-  let warm = await open(ours, archive);
-  for (const question of questions(count)) {
-    const fresh = await open(ours, archive);
-    const cold = await timed(() => answer(ours, fresh, question));
-    await fresh.close();
+async function ask({ ours, archive, baselines, size, say, figures }) {
+  const warm = await open(ours, archive);
+  for (const question of questions(size.events)) {
+    const cold = [];
+    for (let run = 0; run < COLD_RUNS; run += 1) {
+      const fresh = await open(ours, archive);
+      cold.push(await timed(() => answer(ours, fresh, question)));
+      await fresh.close();
+    }
     await answer(ours, warm, question);
-    const ms = await median(question.runs ?? RUNS, () => answer(ours, warm, question));
+    const times = await series(question.runs ?? RUNS, () => answer(ours, warm, question));
     const theirs = [];
     for (const baseline of baselines) {
-      await baseline.ask(question.sql);
-      theirs.push(await median(question.runs ?? 3, () => baseline.ask(question.sql)));
+      const runs = question.runs ?? size.baselineRuns;
+      theirs.push(spread(await series(runs, () => baseline.ask(question.sql))).median);
     }
-    const best = Math.min(...theirs);
+    const figure = `archive_query_${question.id}`;
+    const speedup = Math.min(...theirs) / spread(times).median;
     const note = baselines.map(({ name }, at) => `${name} ${theirs[at].toFixed(0)}`).join(', ');
-    say(
-      `archive: ${question.name}, ms warm`,
-      ms.toFixed(1),
-      `budget ${question.budgetMs}; ${(best / ms).toFixed(1)} times as fast as the better of ${note}`,
-    );
-    say(
-      `archive: ${question.name}, ms cold`,
-      cold.toFixed(1),
-      question.coldMs ? `budget ${question.coldMs}` : '',
-    );
+    say(`archive: ${question.name}, ms warm`, `${figure}_ms`, {
+      value: times,
+      note: `budget ${question.budgetMs}; ${speedup.toFixed(1)} times as fast as the better of ${note}`,
+    });
+    const budget = question.coldMs ? `budget ${question.coldMs}` : '';
+    say(`archive: ${question.name}, ms cold`, `${figure}_cold_ms`, { value: cold, note: budget });
+    figures.set(`${figure}_speedup`, speedup);
   }
   await warm.close();
-  warm = undefined;
-  const { value, ms } = await opened(ours, archive);
-  say('archive: open, ms', ms.toFixed(0), 'budget 3000 at 50 million');
-  say('archive: index in memory, MB', (value / 2 ** 20).toFixed(0), 'budget 128');
-  say('process: RSS with baselines, MB', (process.memoryUsage().rss / 2 ** 20).toFixed(0));
 }
 
-async function opened(ours, archive) {
-  const begin = performance.now();
-  const engine = await open(ours, archive);
-  await engine.stats();
-  const ms = performance.now() - begin;
-  for (const field of ['USER', 'VERB', 'NAME', 'CODE'])
-    await answer(ours, engine, { facets: field });
-  const value = engine.gauges().memoryBytes;
-  await engine.close();
-  return { value, ms };
+/** What a process that has nothing else in it takes: RSS does not count the baselines and the events that were made. */
+function inOwnProcess({ script, archive, say }) {
+  const measured = JSON.parse(
+    execFileSync(process.execPath, [script, archive], { encoding: 'utf8' }),
+  );
+  const note = 'budget 3000 at 50 million';
+  say('archive: open, ms', 'archive_open_ms', { value: measured.openMs, digits: 0, note });
+  say('archive: index in memory, MiB', 'archive_index_mib', {
+    value: measured.indexBytes / 2 ** 20,
+    note: 'at most 128',
+  });
+  say('archive: RSS after queries, MiB', 'archive_query_rss_mib', {
+    value: measured.rssBytes / 2 ** 20,
+    digits: 0,
+    note: 'budget 300 at 5 million',
+  });
 }
 
 async function answer(ours, engine, { search, histogram, facets }) {
@@ -287,8 +322,10 @@ async function real({ ours, root, folder, say }) {
   // One more event begins another segment, so that the index of the first is written.
   await engine.append(await keptBatch(ours, [Buffer.from('{"auditID":"last"}')], 1e6), 0n);
   await engine.close();
-  const bytes = (diskBytes(archive) / slices.length).toFixed(1);
-  say('archive: real captures, disk, bytes an event', bytes, `budget 140; ${slices.length} events`);
+  say('archive: real captures, disk, bytes an event', 'archive_real_bytes_per_event', {
+    value: diskBytes(archive) / slices.length,
+    note: `budget 140; ${slices.length} events`,
+  });
 }
 
 function diskBytes(folder) {
@@ -311,8 +348,8 @@ async function timed(work) {
   return performance.now() - begin;
 }
 
-async function median(runs, work) {
+async function series(runs, work) {
   const times = [];
   for (let run = 0; run < runs; run += 1) times.push(await timed(work));
-  return times.sort((a, b) => a - b)[Math.floor(runs / 2)];
+  return times;
 }
