@@ -5,6 +5,8 @@
 const INSTALL = {
   'redis-server': 'apt-get install redis-server',
   'prometheus-alertmanager': 'apt-get install prometheus-alertmanager',
+  kustomize:
+    'apt-get install kubernetes-client, 1.27 or later, or build sigs.k8s.io/kustomize/kustomize/v5 with go',
   opensearch: 'node tools/with-opensearch.mjs npm test',
 };
 
