@@ -10,16 +10,26 @@ import { recordOf, type IndexedSegment, type RecordRows } from './segment-index'
 /** Records that are read and expanded (in threads of the runtime) while one is searched. */
 const AHEAD_RECORDS = 6;
 
+const NO_TEXT = Buffer.alloc(0);
+
 /** What is asked of the bytes of an event; undefined if the index answers all. */
-export type EventTest = (bytes: Buffer) => boolean;
+export interface EventTest {
+  /** Bytes that an event must contain; empty if any will do. Records without them are passed over at once. */
+  readonly text: Buffer;
+  readonly fits: (bytes: Buffer) => boolean;
+}
 
 /** The part of a query that only the events themselves can answer: text, and fields that have no column. */
-export function eventTestOf({ text, conditions }: CompiledQuery): EventTest | undefined {
+export function eventTestOf({ text, conditions, scope }: CompiledQuery): EventTest | undefined {
   const unindexed = conditions.filter(({ field }) => UNINDEXED_FIELDS.has(field));
   if (text.length === 0 && unindexed.length === 0) return undefined;
-  return (bytes) =>
-    (text.length === 0 || bytes.includes(text)) &&
-    (unindexed.length === 0 || fitAll(requestUriOf(bytes), unindexed));
+  return {
+    // In a scope it would tell, by the time it takes, what others have in the same record.
+    text: scope ? NO_TEXT : text,
+    fits: (bytes) =>
+      (text.length === 0 || bytes.includes(text)) &&
+      (unindexed.length === 0 || fitAll(requestUriOf(bytes), unindexed)),
+  };
 }
 
 function fitAll(value: string, conditions: CompiledQuery['conditions']): boolean {
@@ -36,13 +46,15 @@ export function requestUriOf(bytes: Buffer): string {
 export interface EventReading {
   readonly pace: Pace;
   readonly reader: RecordReader;
+  /** Events of records that do not contain it are left out. Every event without it. */
+  readonly text?: Buffer;
 }
 
 /** Leaves the rows whose events fit. */
 export async function filterByEvents(
   segment: IndexedSegment,
   rows: Uint32Array,
-  scan: EventReading & { readonly fits: EventTest },
+  scan: EventReading & EventTest,
 ): Promise<Uint32Array> {
   let count = 0;
   for await (const { row, bytes } of eventsOfRows(segment, rows, scan)) {
@@ -58,13 +70,15 @@ export async function filterByEvents(
 export async function* eventsOfRows(
   segment: IndexedSegment,
   rows: Uint32Array,
-  { pace, reader }: EventReading,
+  { pace, reader, text }: EventReading,
 ): AsyncIterable<{ readonly row: number; readonly bytes: Buffer }> {
   const groups = byRecord(await segment.records(), rows);
-  const reading = groups.slice(0, AHEAD_RECORDS).map(({ at }) => reader.readEvents(at.position));
+  const reading = groups
+    .slice(0, AHEAD_RECORDS)
+    .map(({ at }) => reader.readEvents(at.position, text));
   for (const [index, { at, begin, end }] of groups.entries()) {
     const ahead = groups[index + AHEAD_RECORDS];
-    if (ahead !== undefined) reading.push(reader.readEvents(ahead.at.position));
+    if (ahead !== undefined) reading.push(reader.readEvents(ahead.at.position, text));
     await pace.breathe();
     const events = await reading.shift();
     if (events === undefined) continue;

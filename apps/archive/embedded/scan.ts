@@ -55,7 +55,7 @@ export async function* scanSegment(
     for (const test of tests) rows = test.filter(rows);
     // Before the text: what a caller may not see must not be told by the time a search takes.
     if (scope) rows = rows.filter(scope);
-    if (eventTest) rows = await filterByEvents(segment, rows, { ...scan, fits: eventTest });
+    if (eventTest) rows = await filterByEvents(segment, rows, { ...scan, ...eventTest });
     if (rows.length > 0) yield scan.backwards ? rows.reverse() : rows;
   }
 }
