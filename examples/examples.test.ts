@@ -61,6 +61,26 @@ test('the archive is searched', async () => {
   expect(await printed(archive, ['search'])).toMatch(/"create" "[^"]*\/pods\/[^"]*exec/);
 });
 
+test('events are exported as lines of JSON', async () => {
+  const lines = (await printed(archive, ['export'])).split('\n');
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toContainEqual(
+    expect.objectContaining({ verb: 'create' }),
+  );
+});
+
+test('the history of an object is told', async () => {
+  expect(await printed(archive, ['history', 'pods', 'shop', 'target'])).toMatch(
+    /"create" "shop\/pods\/target\/exec"/,
+  );
+});
+
+test('the archive is verified, and again against the checkpoint it gave', async () => {
+  await printed(archive, ['search']);
+  const checkpoint = /^checkpoint (.+)$/m.exec(await printed(archive, ['verify']))?.[1] ?? '';
+  expect(checkpoint).not.toBe('');
+  expect(await printed(archive, ['verify', checkpoint])).toMatch(/where the checkpoint was kept/);
+});
+
 test('rules are listed', async () => {
   expect(await printed(rules, ['list'])).toMatch(/^on {2}WARNING +alerting-rule\.AttachOrExecPod/m);
 });
