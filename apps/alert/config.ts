@@ -54,8 +54,7 @@ export const SETTINGS = {
     variable: 'AUDITING_ALERT_PENDING_MAX',
     parser: integer(1, 10_000_000),
     fallback: '200000',
-    description:
-      'Undelivered alerts from which on none is taken; each takes about 0.8 KB of memory.',
+    description: 'Undelivered alerts from which on none is taken; each has an entry in memory.',
   },
   maxAgeMs: {
     variable: 'AUDITING_ALERT_MAX_AGE',

@@ -50,7 +50,7 @@ export interface OutboxLimits {
   readonly history: HistoryLimits;
   /** Bytes on disk from which on no alert is taken. */
   readonly maxBytes: number;
-  /** Alerts not yet delivered from which on no alert is taken: each takes about 0.8 KB of memory. */
+  /** Alerts not yet delivered from which on no alert is taken: each has an entry in memory. */
   readonly maxPending: number;
 }
 

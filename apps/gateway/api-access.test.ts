@@ -64,6 +64,7 @@ const QUESTIONS = apiRoutes([])
       [
         path
           .replace(':key', key)
+          .replace(':id', key)
           .replace(':cluster', 'host')
           .replace(/facets$/, 'facets?field=user')
           .replace(/history$/, 'history?resource=pods&name=a'),
@@ -90,7 +91,7 @@ describe.each(QUESTIONS)('%s, which needs %s', (path, need) => {
 });
 
 const ABOUT_EVENTS = QUESTIONS.filter(
-  ([path, need]) => need === 'events' && !/\/events\/[0-9a-f]|alerts$/.test(path),
+  ([path, need]) => need === 'events' && !/\/events\/[0-9a-f]|\/alerts/.test(path),
 ).map(([path]) => path);
 
 test.each(ABOUT_EVENTS)('%s is asked within the scope of the caller', async (path) => {

@@ -127,18 +127,77 @@ export const ARCHIVE_STATS = object(
 
 export const RULES = object({ rules: list(object({ name: TEXT }, ['name'])) });
 
-export const ALERTS = object({
-  alerts: list(
+const DELIVERY = object(
+  {
+    receiver: TEXT,
+    id: HEX,
+    state: { enum: ['pending', 'delivered', 'dead', 'discarded'] },
+    attemptCount: COUNT,
+    lastError: TEXT,
+    deliveredAt: TIME,
+    digested: { type: 'boolean' },
+    digest: HEX,
+    silencedBy: TEXTS,
+    inhibitedBy: TEXTS,
+  },
+  ['receiver', 'id', 'attemptCount', 'lastError', 'digested', 'silencedBy', 'inhibitedBy'],
+);
+
+const SUMMARY = object(
+  {
+    count: COUNT,
+    firstSeen: TIME,
+    lastSeen: TIME,
+    outcome: TEXT,
+    auditIds: TEXTS,
+    eventKeys: list(HEX),
+  },
+  ['count', 'outcome', 'auditIds', 'eventKeys'],
+);
+
+/** One alert. */
+export const ALERT = object(
+  {
+    id: HEX,
+    kind: { enum: ['first', 'repeat', 'stage', 'update', 'digest', 'heartbeat', 'probe'] },
+    group: HEX,
+    rule: TEXT,
+    priority: TEXT,
+    message: TEXT,
+    raisedAt: TIME,
+    summary: SUMMARY,
+    deliveries: list(DELIVERY),
+    event: EVENT,
+  },
+  ['deliveries'],
+);
+
+export const ALERTS = object({ alerts: list(ALERT), nextCursor: TEXT }, ['alerts']);
+
+export const ALERT_DEAD_LETTERS = object(
+  {
+    count: COUNT,
+    deadLetters: list(object({ deadAt: TIME, delivery: DELIVERY, alert: ALERT }, [])),
+    nextCursor: TEXT,
+  },
+  ['count', 'deadLetters'],
+);
+
+export const RECEIVERS = object({
+  receivers: list(
     object(
       {
-        rule: TEXT,
-        priority: TEXT,
-        message: TEXT,
-        raisedAt: TIME,
-        deliveries: list(object({ receiver: TEXT, state: TEXT }, ['receiver'])),
-        event: EVENT,
+        name: TEXT,
+        type: TEXT,
+        problem: TEXT,
+        lastError: TEXT,
+        pendingCount: COUNT,
+        oldestPending: TIME,
+        instances: list(
+          object({ address: TEXT, available: { type: 'boolean' }, owedCount: COUNT }),
+        ),
       },
-      ['deliveries'],
+      ['name', 'type', 'problem', 'lastError', 'pendingCount', 'instances'],
     ),
   ),
 });

@@ -1,6 +1,4 @@
 import { textFromMicros, microsFromTimestamp } from '@auditing/audit-event/timestamp';
-import type { AlertStatus } from '@auditing/proto/alert';
-import { deliveryStateToJSON } from '@auditing/proto/alert';
 import { priorityToJSON, sourceToJSON, stripToJSON, type AuditEvent } from '@auditing/proto/event';
 import { severityToJSON, type RuleStatus } from '@auditing/proto/rule';
 import type { Timestamp } from '@auditing/proto/timestamp';
@@ -19,22 +17,6 @@ export function eventJson(event: AuditEvent): object {
     strip: word(stripToJSON(event.strip), 'STRIP_'),
     // As text: the exact bytes are at events/{key}/raw.
     ...(raw.length > 0 && { raw: raw.toString() }),
-  };
-}
-
-/** An alert and how it fares. */
-export function alertJson({ alert, raisedAt, deliveries }: AlertStatus): object {
-  return {
-    rule: alert?.rule,
-    priority: alert && word(priorityToJSON(alert.priority), 'PRIORITY_'),
-    message: alert?.message,
-    raisedAt: timeText(raisedAt),
-    deliveries: deliveries.map((delivery) => ({
-      ...delivery,
-      state: word(deliveryStateToJSON(delivery.state), 'DELIVERY_STATE_'),
-      deliveredAt: timeText(delivery.deliveredAt),
-    })),
-    event: alert?.event && eventJson(alert.event),
   };
 }
 
@@ -58,7 +40,7 @@ export function timeText(timestamp: Timestamp | undefined): string | undefined {
 }
 
 /** The word of an enum without its prefix; undefined for the one that says nothing. */
-function word(text: string, prefix: string): string | undefined {
+export function word(text: string, prefix: string): string | undefined {
   const bare = text.slice(prefix.length);
   return bare === 'UNSPECIFIED' ? undefined : bare.toLowerCase().replaceAll('_', '-');
 }

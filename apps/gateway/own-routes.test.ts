@@ -100,21 +100,10 @@ describe('our own API', () => {
     expect((await api.ask(`${OWN_API}/facets?field=colour`)).status).toBe(400);
   });
 
-  test('lists rules and alerts', async () => {
+  test('lists rules', async () => {
     expect((await api.ask(`${OWN_API}/rules`)).body).toMatchObject({
       rules: [{ name: 'a.b', priority: 'info', matchCount: 3 }],
     });
-    expect((await api.ask(`${OWN_API}/alerts?rule=a.b&limit=2`)).body).toMatchObject({
-      alerts: [
-        {
-          rule: 'a.b',
-          priority: 'warning',
-          deliveries: [{ receiver: 'am', state: 'delivered' }],
-          event: { auditId: 'a' },
-        },
-      ],
-    });
-    expect(api.archive.asked).toContainEqual(expect.objectContaining({ rule: 'a.b', limit: 2 }));
   });
 
   test('tails as server-sent events until the client goes away', async () => {

@@ -1,3 +1,4 @@
+import { ALERT_ROUTES } from './alert-routes';
 import type { ApiRoute } from './api-route';
 import { ARCHIVE_ROUTES } from './archive-routes';
 import { COUNT_ROUTES } from './count-routes';
@@ -12,4 +13,5 @@ export const OWN_ROUTES: readonly ApiRoute[] = [
   ...COUNT_ROUTES,
   ...ARCHIVE_ROUTES,
   ...RULE_ROUTES,
+  ...ALERT_ROUTES,
 ];

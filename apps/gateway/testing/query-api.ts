@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { eventKey } from '@auditing/audit-event/event-key';
 import { typedEvent } from '@auditing/audit-event/typed-event';
-import { AlertStatus, DeliveryState } from '@auditing/proto/alert';
+import { AlertKind, AlertStatus, DeliveryState, ReceiverStatus } from '@auditing/proto/alert';
 import { Priority, Source, type AuditEvent } from '@auditing/proto/event';
 import { RuleStatus } from '@auditing/proto/rule';
 import { RpcError } from '@auditing/service/rpc-error';
@@ -65,16 +65,23 @@ export class TestQueryApi {
         raise: missing,
         raiseStream: missing,
         watch: missing,
-        get: missing,
-        listReceivers: missing,
+        get: () => Promise.resolve(alertStatus()),
+        listReceivers: () => Promise.resolve({ receivers: [receiverStatus()] }),
         testReceiver: missing,
         probe: missing,
-        deadLetters: missing,
+        deadLetters: (request) => {
+          this.archive.asked.push(request);
+          const alert = alertStatus();
+          const [delivery] = alert.deliveries;
+          const deadAt = { seconds: 3n, nanos: 0 };
+          const deadLetters = [{ alert, delivery, deadAt }];
+          return Promise.resolve({ deadLetters, nextCursor: '', totalCount: 7 });
+        },
         redriveDeadLetters: missing,
         deleteDeadLetters: missing,
         list: (request) => {
           this.archive.asked.push(request);
-          return Promise.resolve({ alerts: [alertStatus()], nextCursor: '' });
+          return Promise.resolve({ alerts: [alertStatus()], nextCursor: '12' });
         },
       },
     };
@@ -121,7 +128,23 @@ const missing = (): never => {
 
 function alertStatus(): AlertStatus {
   return AlertStatus.fromPartial({
-    alert: { rule: 'a.b', priority: Priority.WARNING, message: 'm', event: typed(event('a')) },
+    alert: {
+      rule: 'a.b',
+      priority: Priority.WARNING,
+      message: 'm',
+      // Younger than any namespace.
+      event: typed(event('a', { requestReceivedTimestamp: '2100-01-01T00:00:00Z' })),
+    },
+    id: Buffer.alloc(32, 1),
+    kind: AlertKind.DIGEST,
+    group: Buffer.alloc(32, 2),
+    summary: {
+      count: 250,
+      firstSeen: { seconds: 1n, nanos: 0 },
+      outcome: '403 Forbidden',
+      auditIds: ['a'],
+      eventKeys: [Buffer.alloc(32, 3)],
+    },
     raisedAt: { seconds: 1n, nanos: 0 },
     deliveries: [
       {
@@ -131,7 +154,20 @@ function alertStatus(): AlertStatus {
         attemptCount: 1,
         lastError: '',
         deliveredAt: { seconds: 2n, nanos: 0 },
+        digested: true,
+        digest: Buffer.alloc(32, 4),
+        silencedBy: ['s1'],
       },
     ],
+  });
+}
+
+function receiverStatus(): ReceiverStatus {
+  return ReceiverStatus.fromPartial({
+    name: 'am',
+    type: 'alertmanager',
+    pendingCount: 5,
+    oldestPending: { seconds: 1n, nanos: 0 },
+    instances: [{ address: 'http://am:9093', available: true, owedCount: 2 }],
   });
 }
