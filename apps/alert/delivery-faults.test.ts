@@ -65,6 +65,17 @@ describe('delivery to a server that fails', () => {
     expect([...ids]).toEqual([alert?.deliveries[0]?.id]);
   });
 
+  test('an answer that breaks off after its 200 is none: the alert is sent again, under the same id', async () => {
+    await open('webhook');
+    server.behave = () => (server.posted.length === 1 ? '200 then crash' : { status: 200 });
+    await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+    const [alert] = await settled();
+    const [delivery] = alert?.deliveries ?? [];
+    expect(delivery).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 2 });
+    const ids = server.posted.map(({ headers }) => headers['auditing-delivery-id']);
+    expect(ids).toEqual([delivery?.id, delivery?.id]);
+  });
+
   test('waits as long as Retry-After says', async () => {
     await open('alertmanager');
     server.behave = () =>

@@ -15,7 +15,8 @@ export type Behaviour =
   | { readonly status: number; readonly headers?: Record<string, string>; readonly text?: string }
   | 'hang'
   | 'reset'
-  | 'slow headers';
+  | 'slow headers'
+  | '200 then crash';
 
 /** A server with the interface of Alertmanager or of a webhook, which fails as it is told. */
 export interface FaultServer {
@@ -74,6 +75,11 @@ export async function startFaultServer(): Promise<FaultServer> {
     }
     if (behaviour === 'slow headers') {
       response.socket?.write('HTTP/1.1 200 OK\r\nx-slow: ');
+      return;
+    }
+    if (behaviour === '200 then crash') {
+      response.writeHead(200, { 'content-length': '100' });
+      response.write('{', () => request.socket.destroy());
       return;
     }
     if (behaviour.status < 300) taken.push(one);
