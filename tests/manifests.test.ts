@@ -6,7 +6,8 @@ const ROOT = join(__dirname, '..');
 const GROUP = 'auditing.kubesphere.io';
 
 interface Manifest {
-  readonly apiVersion: string;
+  /** Patches have none. */
+  readonly apiVersion?: string;
   readonly kind: string;
   readonly metadata: { readonly name: string };
   readonly resources?: readonly string[];
