@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { AlertServiceService, AlertStatus } from '@auditing/proto/alert';
+import { AlertKind, type AlertServiceService, type AlertStatus } from '@auditing/proto/alert';
 import type { Scope } from '@auditing/proto/archive';
 import type { Api } from '@auditing/service/rpc';
 import { RpcError } from '@auditing/service/rpc-error';
@@ -10,8 +10,9 @@ type AlertApi = Api<typeof AlertServiceService>;
 
 /** The alert service as somebody sees it who may see this scope alone: alerts of events in it. */
 export function restrictAlert(service: AlertApi, scope: Scope): AlertApi {
-  const isVisible = ({ alert }: AlertStatus): boolean =>
-    alert?.event !== undefined && inScope(alert.event, scope);
+  // A digest tells of all events of a rule, whoever may see them.
+  const isVisible = ({ alert, kind }: AlertStatus): boolean =>
+    alert?.event !== undefined && kind !== AlertKind.DIGEST && inScope(alert.event, scope);
   return {
     raise: () => Promise.reject(notForCallers()),
     raiseStream: () => streamNotForCallers(),

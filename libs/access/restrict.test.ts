@@ -1,4 +1,4 @@
-import { AlertStatus, ListRequest } from '@auditing/proto/alert';
+import { AlertKind, AlertStatus, ListRequest } from '@auditing/proto/alert';
 import {
   AppendRequest,
   Match,
@@ -64,12 +64,16 @@ test('what is for the gateway or for all events is refused', async () => {
   await expect(stream.next()).rejects.toThrow('all events');
 });
 
-test('alerts are those of events in the scope', async () => {
+test('alerts are those of events in the scope; digests, which tell of others too, are none', async () => {
+  const digest = AlertStatus.fromPartial({
+    alert: { event: eventOf('shop') },
+    kind: AlertKind.DIGEST,
+  });
   const alerts = ['shop', 'pay', 'shop'].map((namespace) =>
     AlertStatus.fromPartial({ alert: { event: eventOf(namespace) } }),
   );
   const service = {
-    list: () => Promise.resolve({ alerts: [...alerts, AlertStatus.create()] }),
+    list: () => Promise.resolve({ alerts: [...alerts, digest, AlertStatus.create()] }),
     async *watch() {
       await Promise.resolve();
       yield* alerts;
