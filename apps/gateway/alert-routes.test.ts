@@ -5,7 +5,7 @@ import { TestQueryApi } from './testing/query-api';
 const GROUP = 'ab'.repeat(32);
 const SHOWN = {
   id: '01'.repeat(32),
-  kind: 'digest',
+  kind: 'update',
   group: '02'.repeat(32),
   rule: 'a.b',
   priority: 'warning',

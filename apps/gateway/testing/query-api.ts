@@ -136,7 +136,7 @@ function alertStatus(): AlertStatus {
       event: typed(event('a', { requestReceivedTimestamp: '2100-01-01T00:00:00Z' })),
     },
     id: Buffer.alloc(32, 1),
-    kind: AlertKind.DIGEST,
+    kind: AlertKind.UPDATE,
     group: Buffer.alloc(32, 2),
     summary: {
       count: 250,
