@@ -139,7 +139,8 @@ function elements(value: string): readonly string[] {
   }
 }
 
-/** The values of a field that a facet counts: the elements of a list, else the value. */
+/** The values of a field that a facet counts: the elements of a list, else the value; never an empty one. */
 export function facetValues(field: Field, value: string): readonly string[] {
-  return LIST_FIELDS.has(field) ? [...new Set(elements(value))] : [value];
+  const all = LIST_FIELDS.has(field) ? [...new Set(elements(value))] : [value];
+  return all.filter((one) => one !== '');
 }

@@ -19,8 +19,7 @@ import { findingsOf, type KeptFinding } from './kept-finding';
 const TEXT_MAX_BYTES = 64 * 1024;
 
 /** A word of 256 letters or more: the analyser of OpenSearch cuts it, so that a part of it may not be found. */
-// eslint-disable-next-line no-control-regex -- everything but ASCII that is no letter counts as a letter
-const LONG_WORD = /[^\x00-@[-`{-\x7f]{256}/;
+const LONG_WORD = /[A-Za-z\u0080-\uffff]{256}/;
 
 /** What we know of an event besides KubeSphere's fields. Its names are those of the index template. */
 export interface KeptFacts {

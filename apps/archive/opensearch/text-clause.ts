@@ -13,8 +13,7 @@ const WORD_MAX_LENGTH = 255;
 const WORDS_MAX = 16;
 
 /** Letters of ASCII and everything beyond it, which may be letters: what stands on both sides of a word is none of them. */
-// eslint-disable-next-line no-control-regex -- ASCII from its beginning
-const WORD = /[^\x00-@[-`{-\x7f]+/g;
+const WORD = /[A-Za-z\u0080-\uffff]+/g;
 
 /**
  * Events that may hold a text: those that have its words. They are read then, for the text may stand there in other case,
