@@ -55,6 +55,7 @@ async function distribution() {
       `${MAVEN_PLUGIN}:${goal}`,
       `-Dartifact=${ARTIFACT}`,
       `-DoutputDirectory=${scratch}`,
+      `-DmarkersDirectory=${scratch}`,
     ]);
   try {
     maven('copy');

@@ -36,6 +36,8 @@ describe('a text that is no condition', () => {
     ['a[99999999999] = 1', 'an index is at most'],
     ['a not = 1', 'expected `in`, `contains`, `like`, `regex` or `exists`'],
     ['$x', 'a reference is ${name}'],
+    ['${ }', 'expected the name of a macro, list or alias in `${name}`, found blanks alone'],
+    ['a in ${\u00a0}', 'expected the name of a macro, list or alias in `${name}`'],
     ['', 'expected a field'],
     ['a = 1;', 'not closed by anything'],
     ['a = ${x}', 'a reference stands for a condition, a field, or a list behind `in`'],

@@ -217,6 +217,7 @@ class Builder {
 
   private path(): Path {
     const path = readPath(this.textOf(), this.cursor.from);
+    if (path.segments[0].key === '') throw new Refused(error(path.from, NAMELESS));
     for (const { indexes } of path.segments) for (const index of indexes) checkIndex(index, path);
     return path;
   }
@@ -239,6 +240,8 @@ class Builder {
     this.warnings.push(warning(at, message));
   }
 }
+
+const NAMELESS = 'expected the name of a macro, list or alias in `${name}`, found blanks alone';
 
 const MATCH_OPERATORS = {
   Contains: 'contains',
