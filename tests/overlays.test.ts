@@ -1,6 +1,8 @@
 import { SETTINGS as ALERT } from '@auditing/alert/config';
 import { SETTINGS as ARCHIVE } from '@auditing/archive/config';
 import { PROCESS_SETTINGS as GATEWAY } from '@auditing/gateway/config';
+import { SETTINGS as OPERATOR } from '@auditing/operator/config';
+import { grpcIdentities } from '@auditing/operator/grpc-certificates';
 import { SETTINGS as RULE } from '@auditing/rule/config';
 import { readSettings, flatSettings } from '@auditing/service/settings';
 import { runtimeSettings } from '@auditing/service/start';
@@ -16,16 +18,14 @@ const GATEWAY_LABELS: Readonly<Record<string, string>> = {
 };
 /** Ports of the gateway's pods. */
 const GATEWAY_PORTS = [6443, 8080, 8081, 9090, 9094];
-/** Secrets that others make: the operator or cert-manager, and whoever installs `ha`. */
-const MADE_BY_OTHERS = [
-  /^kube-auditing-(gateway|rule|archive|alert|redis)-tls$/,
-  /^kube-auditing-(redis|opensearch)$/,
-];
+/** Secrets that whoever installs `ha` makes. */
+const MADE_BY_HAND = ['kube-auditing-redis', 'kube-auditing-opensearch'];
 const SETTINGS: Readonly<Record<string, object>> = {
   gateway: GATEWAY,
   rule: RULE,
   archive: ARCHIVE,
   alert: ALERT,
+  operator: OPERATOR,
 };
 interface PodSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
@@ -65,6 +65,19 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
       all.filter((one) => one.kind === kind).map(({ metadata }) => metadata.name);
     const containers = (): readonly Container[] =>
       workloads.flatMap(({ spec }) => spec.template.spec.containers);
+
+    /** Secrets of the services: by cert-manager, or else by the operator. */
+    const madeSecrets = (): readonly string[] => {
+      const certificates = all.filter(({ kind }) => kind === 'Certificate');
+      const [operator] = containers().filter(({ name }) => name === 'operator');
+      const isExternal = operator?.env?.some(
+        ({ name, value }) => name === 'AUDITING_GRPC_CERTIFICATES' && value === 'external',
+      );
+      expect(isExternal ?? false).toBe(certificates.length > 0);
+      return isExternal
+        ? certificates.map((one) => (one['spec'] as { secretName: string }).secretName)
+        : [...grpcIdentities(NAMESPACE).keys()];
+    };
 
     test('holds nothing that Kubernetes does not know', async () => {
       const faults = await Promise.all(
@@ -121,12 +134,11 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
             env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []),
           ),
         ];
-        for (const name of secrets)
-          expect([
-            metadata.name,
-            name,
-            MADE_BY_OTHERS.some((pattern) => pattern.test(name)),
-          ]).toEqual([metadata.name, name, true]);
+        const known = [...madeSecrets(), ...(overlay === 'ha' ? MADE_BY_HAND : [])];
+        expect([metadata.name, secrets.filter((name) => !known.includes(name))]).toEqual([
+          metadata.name,
+          [],
+        ]);
       }
     });
 
@@ -254,6 +266,13 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
         // `$(NAME)` is filled in by the kubelet; a URL stays one.
         expect(() => readSettings(settings as never, env)).not.toThrow();
       }
+    });
+
+    test('needs nothing of others but ha, which says so', () => {
+      const foreign = all
+        .map(({ apiVersion }) => apiVersion)
+        .filter((version) => /^(cert-manager\.io|monitoring\.coreos\.com)\//.test(version));
+      expect(foreign.length > 0).toBe(overlay === 'ha');
     });
 
     test('only the rule service is scaled by load', () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { operatorMetrics } from '@auditing/operator/metrics';
 import { readSettings } from '@auditing/service/settings';
 import { openTracing } from '@auditing/service/tracing';
 import { testRuntime } from '@auditing/service/testing/runtime';
@@ -34,6 +35,8 @@ export async function allMetrics(): Promise<readonly MetricFacts[]> {
       { ...runtime, service: 'test' },
     );
     await standaloneService.setUp({ ...runtime, config, tracing });
+    // It works with a cluster alone, so it is no part of standalone.
+    operatorMetrics(runtime.metrics, () => new Map());
     return factsOf(runtime.metrics);
   } finally {
     await runtime.stop();

@@ -1,4 +1,11 @@
-import { duration, listenAddress, optional, path, text } from '@auditing/service/setting-parsers';
+import {
+  choice,
+  duration,
+  listenAddress,
+  optional,
+  path,
+  text,
+} from '@auditing/service/setting-parsers';
 import type { ConfigOf } from '@auditing/service/settings';
 
 /** Every setting of the operator. */
@@ -42,6 +49,13 @@ export const SETTINGS = {
     fallback: 'kube-auditing-gateway-tls',
     description:
       'Secret with `tls.crt`, `tls.key` and `ca.crt` that gateways call the other services with (mutual TLS).',
+  },
+  grpcCertificates: {
+    variable: 'AUDITING_GRPC_CERTIFICATES',
+    parser: choice('operator', 'external'),
+    fallback: 'operator',
+    description:
+      'Who makes the Secrets `kube-auditing-{gateway,rule,archive,alert}-tls` for calls between the services: the operator, or somebody else, such as cert-manager.',
   },
   gatewayPriorityClass: {
     variable: 'AUDITING_GATEWAY_PRIORITY_CLASS',

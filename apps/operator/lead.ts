@@ -2,7 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { queue } from '@auditing/service/queue';
 import { admissionConfiguration, admissionHosts } from './admission-configuration';
 import { applyWanted } from './apply';
+import { endOf } from './certificates';
 import { createDefaults } from './defaults';
+import { ensureGrpcSecrets } from './grpc-secrets';
 import { reconcile, type ReconcileParts } from './reconcile';
 import { ensureTls } from './tls';
 import { synced } from './watch';
@@ -64,7 +66,8 @@ async function all(parts: LeadParts, signal: AbortSignal): Promise<boolean> {
     if (made.length > 0)
       log.info({ made }, 'the cluster had no Webhook: the shipped resources were made');
   }
-  let isDone = true;
+  // First: gateways and the other services wait for them.
+  let isDone = await makeGrpcSecrets(parts, signal);
   for (const webhook of webhooks) {
     if (signal.aborted) return true;
     if (webhook.metadata.deletionTimestamp !== undefined) continue;
@@ -74,11 +77,24 @@ async function all(parts: LeadParts, signal: AbortSignal): Promise<boolean> {
   return isDone;
 }
 
+async function makeGrpcSecrets(parts: LeadParts, signal: AbortSignal): Promise<boolean> {
+  if (parts.config.grpcCertificates === 'external') return true;
+  try {
+    await ensureGrpcSecrets(parts, signal);
+    return true;
+  } catch (error) {
+    // Gateways that run have theirs, and go on.
+    if (!signal.aborted)
+      parts.log.error({ err: error }, 'certificates between the services not made; tried again');
+    return false;
+  }
+}
+
 async function configureAdmission(
-  { client, config, namespace, now }: LeadParts,
+  { client, config, namespace, metrics, now }: LeadParts,
   signal: AbortSignal,
 ): Promise<void> {
-  const { caBundle } = await ensureTls(
+  const { caBundle, cert } = await ensureTls(
     { client, signal },
     {
       serverName: ADMISSION_SECRET,
@@ -87,6 +103,8 @@ async function configureAdmission(
       ...{ namespace, now: now() },
     },
   );
+  const endsAt = endOf(cert ?? '');
+  if (endsAt) metrics.certificate(ADMISSION_SECRET, endsAt);
   const wanted = admissionConfiguration(config, namespace, caBundle);
   await applyWanted(client, wanted, { live: undefined, signal });
 }

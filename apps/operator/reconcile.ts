@@ -3,6 +3,7 @@ import type { KubeObject } from '@auditing/kubernetes/kube-object';
 import type { Informer } from '@auditing/kubernetes/informer';
 import type { Logger } from 'pino';
 import { applyWanted, type Applied } from './apply';
+import { endOf } from './certificates';
 import type { OperatorConfig } from './config';
 import {
   gatewayDisruptionBudget,
@@ -106,7 +107,7 @@ async function makeOne(
 
 async function makeCertificate(
   of: { webhook: WebhookObject; wishes: GatewayWishes; service: ServiceObject },
-  { client, namespace, events, now }: ReconcileParts,
+  { client, namespace, events, metrics, now }: ReconcileParts,
   signal: AbortSignal,
 ): Promise<void> {
   const { webhook, wishes, service } = of;
@@ -114,15 +115,18 @@ async function makeCertificate(
   const host = `${wishes.name}-svc`;
   // kube-apiserver runs on the network of its node, where names of Services mean nothing.
   const address = clusterIP === 'None' || clusterIP === '' ? [] : [clusterIP];
-  const { written } = await ensureTls(
+  const serverName = `${wishes.name}-secret`;
+  const { written, cert } = await ensureTls(
     { client, signal, mark: (secret) => owned(secret, { ...webhook, kind: 'Webhook' }) },
     {
-      serverName: `${wishes.name}-secret`,
+      serverName,
       authorityName: `${wishes.name}-ca`,
       hosts: [`${host}.${namespace}.svc`, `${host}.${namespace}`, host, 'localhost', ...address],
       ...{ namespace, now: now() },
     },
   );
+  const endsAt = endOf(cert ?? '');
+  if (endsAt) metrics.certificate(serverName, endsAt);
   for (const name of written) {
     const message = `made the certificate of Secret ${namespace}/${name}`;
     await events.tell(webhook, { type: 'Normal', reason: 'CertificateMade', message }, signal);

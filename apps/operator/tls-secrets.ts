@@ -1,9 +1,9 @@
 import type { KubeObject } from '@auditing/kubernetes/kube-object';
 import {
   isAuthorityCurrent,
-  isServerCurrent,
+  isCertificateCurrent,
   makeAuthority,
-  makeServerCertificate,
+  makeCertificate,
   type KeyPair,
 } from './certificates';
 import type { SecretObject } from './kinds';
@@ -54,9 +54,9 @@ export async function planTlsSecrets(
   const keptServer = pairOf(server);
   const isServerKept =
     keptServer !== undefined &&
-    isServerCurrent(keptServer, signer, { hosts, now }) &&
+    isCertificateCurrent(keptServer, signer, { hosts, now }) &&
     server?.data?.['caBundle'] === bundle;
-  const pair = isServerKept ? keptServer : await makeServerCertificate(signer, hosts, now);
+  const pair = isServerKept ? keptServer : await makeCertificate(signer, { hosts, now });
   const secret = (name: string, { cert, key }: KeyPair): SecretObject => ({
     metadata: { name, namespace, labels: { [MANAGED_LABEL]: MANAGED_BY } },
     ...({ type: 'Opaque' } as object),
@@ -96,10 +96,12 @@ export function owned<T extends KubeObject>(object: T, owner: KubeObject & { kin
   };
 }
 
-function encoded(text: string): string {
+/** Text as a Secret has it. */
+export function encoded(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-function decoded(text: string): string {
+/** Text of a Secret. */
+export function decoded(text: string): string {
   return Buffer.from(text, 'base64').toString('utf8');
 }

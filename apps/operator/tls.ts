@@ -3,7 +3,7 @@ import type { KubeClient } from '@auditing/kubernetes/kube-client';
 import { resourcePath } from '@auditing/kubernetes/kube-object';
 import { applyWanted } from './apply';
 import { SECRETS, type SecretObject } from './kinds';
-import { planTlsSecrets, type TlsSecretsWanted } from './tls-secrets';
+import { pairOf, planTlsSecrets, type TlsSecretsWanted } from './tls-secrets';
 
 /** Who asks for Secrets, and how they are to be marked. */
 interface TlsContext {
@@ -18,6 +18,8 @@ export interface TlsDone {
   readonly caBundle: string;
   /** Names of the Secrets that were written. */
   readonly written: readonly string[];
+  /** The certificate in force; undefined if there is none. */
+  readonly cert: string | undefined;
 }
 
 /** Sees to it that a server has a certificate. Secrets are read anew: two authorities at once would confuse senders. */
@@ -31,7 +33,9 @@ export async function ensureTls(
   const { apply, caBundle } = await planTlsSecrets({ server, authority }, wanted);
   for (const secret of apply)
     await applyWanted(client, { type: SECRETS, object: mark(secret) }, { live: undefined, signal });
-  return { caBundle, written: apply.map(({ metadata }) => metadata.name) };
+  const written = apply.map(({ metadata }) => metadata.name);
+  const inForce = apply.find(({ metadata }) => metadata.name === serverName) ?? server;
+  return { caBundle, written, cert: pairOf(inForce)?.cert };
 }
 
 /** A Secret; undefined if it is not there. */
