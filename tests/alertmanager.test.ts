@@ -51,7 +51,34 @@ describeWith('prometheus-alertmanager', 'the exec of the samples', () => {
     });
     expect(alert.annotations['message']).toMatch(/ (exec|attach) Pod .+ in Namespace .+\.$/);
   });
+
+  test('a probe goes from the gateway to Alertmanager, and tells each hop', async () => {
+    const answer = (await (await probe(stack.address('api'))).json()) as {
+      readonly marker: string;
+      readonly delivered: boolean;
+      readonly hops: readonly object[];
+    };
+    expect(answer).toMatchObject({
+      delivered: true,
+      hops: [
+        { hop: 'received', ok: true },
+        { hop: 'decided', ok: true },
+        { hop: 'raised', ok: true },
+        { hop: 'accepted', ok: true, receiver: 'real', instance: `${alertmanager.url}/` },
+      ],
+    });
+    const alert = await firstAlert(alertmanager.url, 'AuditingProbe');
+    expect(alert.labels).toMatchObject({ name: answer.marker });
+    const events = '/apis/query.auditing.kubesphere.io/v1alpha1/events?user=system:auditing:probe';
+    const found = await fetch(new URL(events, stack.address('api')));
+    expect(await found.json()).toEqual({ events: [] });
+  });
 });
+
+async function probe(api: string): Promise<Response> {
+  const path = '/apis/query.auditing.kubesphere.io/v1alpha1/probe?waitMs=60000';
+  return await fetch(new URL(path, api), { method: 'POST' });
+}
 
 async function firstAlert(url: string, name: string): Promise<SeenAlert> {
   const giveUpAt = Date.now() + 20_000;

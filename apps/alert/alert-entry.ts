@@ -33,6 +33,8 @@ export interface DeliveryEntry {
   lastError: string;
   /** When it was delivered or given up. */
   endedAtMs: number;
+  /** The instance that took it; empty until one did. */
+  acceptedBy: string;
   /** Since when it is pending: it grows too old from here. */
   pendingSinceMs: number;
   /** Not tried before this moment: it failed when it was sent alone. */
@@ -67,6 +69,7 @@ export function newDelivery(
     attemptCount: 0,
     lastError: '',
     endedAtMs: 0,
+    acceptedBy: '',
     pendingSinceMs: alert.raisedAtMs,
     notBeforeMs: 0,
     revision: 0,

@@ -98,10 +98,10 @@ export class AlertIndex {
   /** The delivery is over. */
   end(
     delivery: DeliveryEntry,
-    how: Pick<DeliveryEntry, 'state' | 'lastError' | 'endedAtMs'>,
+    how: Pick<DeliveryEntry, 'state' | 'lastError' | 'endedAtMs' | 'acceptedBy'>,
   ): void {
     if (!isPendingDelivery(delivery)) return;
-    Object.assign(delivery, how);
+    Object.assign(delivery, how, { acceptedBy: this.#name(how.acceptedBy) });
     this.#lanes.get(delivery.receiver)?.delete(delivery);
     if (!isPendingAlert(delivery.alert)) this.#pendingCount -= 1;
     if (how.state === DeliveryState.DEAD) this.#deadCount += 1;

@@ -125,13 +125,18 @@ async function raiseAlerts(
   return orUnavailable(async () => {
     const counts = await outbox.raise({ ...request, id }, names);
     const { raisedCount, duplicateCount } = counts;
+    const response = { call: request.call, raisedCount, duplicateCount, error: undefined };
+    if (request.probe) {
+      metrics.own.inc({ kind: 'probe' }, raisedCount);
+      return response;
+    }
     metrics.raised.inc(raisedCount);
     metrics.duplicates.inc(duplicateCount);
     metrics.repeats.inc(counts.repeatCount);
     metrics.stages.inc(counts.stageCount);
     for (const [receiver, count] of counts.digested) metrics.digested.inc({ receiver }, count);
     if (names.length === 0) metrics.withoutReceiver.inc(raisedCount);
-    return { call: request.call, raisedCount, duplicateCount, error: undefined };
+    return response;
   });
 }
 

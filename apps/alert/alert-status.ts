@@ -50,6 +50,7 @@ function deliveryStatus(delivery: DeliveryEntry, id: string): Delivery {
     digested: delivery.isDigested,
     digest: delivery.digest ? Buffer.from(delivery.digest.alert.id, 'latin1') : NO_BYTES,
     silencedBy: [...(delivery.suppression?.silencedBy ?? [])],
+    acceptedBy: delivery.acceptedBy,
     inhibitedBy: [...(delivery.suppression?.inhibitedBy ?? [])],
   };
 }

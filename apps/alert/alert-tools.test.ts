@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import {
+  AlertKind,
   DeadLettersRequest,
   DeliveryState,
   HopStep,
@@ -131,6 +132,36 @@ describe('tools of the alert service', () => {
     expect(bad.hops.at(-1)?.detail).toBe('HTTP 401: who are you');
     const other = service.api.testReceiver({ receiver: 'other' }, SIGNAL);
     await expect(other).rejects.toThrow('receiver: expected one of webhook, got "other"');
+  });
+
+  test('the alert of a probe of a gateway goes out at once, beside groups and rates', async () => {
+    const alerts = sampleAlerts('pod', 3).map((alert) => ({
+      ...alert,
+      rule: 'auditing.AuditingProbe',
+    }));
+    const requests = alerts.map((alert, place) => ({
+      ...sampleRequest(place + 1, [alert, { ...alert, message: 'again' }]),
+      probe: true,
+    }));
+    for (const request of requests) await service.api.raise(request, SIGNAL);
+    // Sent again, as after a crash of the gateway.
+    await service.api.raise(requests[0]!, SIGNAL);
+    const found = await until('all are delivered', async () => {
+      const { alerts: listed } = await service.api.list(ALL, SIGNAL);
+      return (
+        listed.every(({ deliveries: [one] }) => one?.state === DeliveryState.DELIVERED) && listed
+      );
+    });
+    expect(found.map(({ kind }) => kind)).toEqual(alerts.map(() => AlertKind.PROBE));
+    expect(found[0]?.deliveries[0]?.acceptedBy).toBe(`${server.url}/`);
+    const metrics = await service.runtime.metrics.metrics();
+    expect(metrics).toContain('auditing_alert_own_alerts_total{kind="probe"} 3');
+    expect(metrics).toContain('auditing_alert_alerts_raised_total 0');
+    await service.stop();
+    await open();
+    const [again] = (await service.api.list(ALL, SIGNAL)).alerts;
+    expect(again).toMatchObject({ kind: AlertKind.PROBE });
+    expect(again?.deliveries[0]?.acceptedBy).toBe(`${server.url}/`);
   });
 
   test('a probe goes the way of every alert', async () => {

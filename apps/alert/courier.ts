@@ -133,7 +133,7 @@ class Courier {
     for (const { item, answer } of answers) {
       switch (answer.kind) {
         case 'taken':
-          endings.push({ delivery: item, state: DeliveryState.DELIVERED });
+          endings.push({ delivery: item, state: DeliveryState.DELIVERED, by: answer.by });
           break;
         case 'refused':
           endings.push({ delivery: item, state: DeliveryState.DEAD, reason: answer.reason });

@@ -1,6 +1,7 @@
 import { deliver } from './deliver';
 import type { Answer } from './receivers/receiver';
 
+const TAKEN: Answer = { kind: 'taken', by: 'http://am:9093/' };
 const RETRY: Answer = { kind: 'retry', reason: 'busy' };
 
 /** Refuses any batch with one of the bad items in it, and counts the requests. */
@@ -11,7 +12,7 @@ function receiver(bad: readonly number[]) {
     send: (batch: readonly number[]): Promise<Answer> => {
       sent.push([...batch]);
       const isRefused = batch.some((item) => bad.includes(item));
-      return Promise.resolve(isRefused ? { kind: 'refused', reason: 'bad' } : { kind: 'taken' });
+      return Promise.resolve(isRefused ? { kind: 'refused', reason: 'bad' } : TAKEN);
     },
   };
 }
@@ -45,9 +46,7 @@ describe('deliver', () => {
     const answers = await deliver(ITEMS, (batch) => {
       requests += 1;
       if (requests > 4) return Promise.resolve(RETRY);
-      return Promise.resolve(
-        batch.includes(20) ? { kind: 'refused', reason: 'bad' } : { kind: 'taken' },
-      );
+      return Promise.resolve(batch.includes(20) ? { kind: 'refused', reason: 'bad' } : TAKEN);
     });
     const kinds = answers.map(({ answer }) => answer.kind);
     expect(requests).toBe(5);

@@ -31,7 +31,12 @@ export const NOTHING_RAISED: RaiseCounts = {
 
 /** How a delivery ended. */
 export type Ending =
-  | { readonly delivery: DeliveryEntry; readonly state: DeliveryState.DELIVERED }
+  | {
+      readonly delivery: DeliveryEntry;
+      readonly state: DeliveryState.DELIVERED;
+      /** The instance that took it. */
+      readonly by: string;
+    }
   | {
       readonly delivery: DeliveryEntry;
       readonly state: DeliveryState.DEAD;
@@ -78,6 +83,7 @@ export function outcomeRecord(ending: Ending, nowMs: number): Uint8Array {
       attemptCount: delivery.attemptCount,
       revision: delivery.revision,
       reason: state === DeliveryState.DEAD ? ending.reason : '',
+      acceptedBy: state === DeliveryState.DELIVERED ? ending.by : '',
     },
   });
 }

@@ -90,11 +90,12 @@ class RecordReader {
     this.#uncommitted = [];
   }
 
-  #end({ state, atUs, attemptCount, reason, revision, ...where }: DeliveryOutcome): void {
-    const delivery = this.#find(where);
+  #end(outcome: DeliveryOutcome): void {
+    const { state, atUs, attemptCount, reason: lastError, revision, acceptedBy } = outcome;
+    const delivery = this.#find(outcome);
     if (delivery === undefined) return;
     const endedAtMs = atUs / 1_000;
-    this.#state.end(delivery, { state, lastError: reason, endedAtMs, attemptCount, revision });
+    this.#state.end(delivery, { state, lastError, endedAtMs, attemptCount, revision, acceptedBy });
   }
 
   /** Undefined if the alert lies in a segment that was removed. */

@@ -21,6 +21,7 @@ export interface DeliveryEnd {
   readonly state: DeliveryState;
   readonly lastError: string;
   readonly endedAtMs: number;
+  readonly acceptedBy: string;
   readonly attemptCount: number;
   readonly revision: number;
 }

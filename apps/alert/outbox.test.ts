@@ -41,6 +41,7 @@ async function deliverAll(outbox: Outbox, receiver: string): Promise<void> {
   const endings = [...outbox.index.lane(receiver)].map((delivery) => ({
     delivery,
     state: DeliveryState.DELIVERED as const,
+    by: 'http://am:9093/',
   }));
   await outbox.end(endings, SIGNAL);
 }
@@ -220,7 +221,8 @@ describe('outbox over power cuts', () => {
           if (first === undefined) continue;
           const { alert } = await outbox.load(first.alert);
           const aborted = AbortSignal.timeout(50);
-          await outbox.end([{ delivery: first, state: DeliveryState.DELIVERED }], aborted);
+          const ending = { delivery: first, state: DeliveryState.DELIVERED, by: 'b' } as const;
+          await outbox.end([ending], aborted);
           delivered.add(alert?.event?.auditId ?? '');
         }
       } catch {

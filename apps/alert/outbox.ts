@@ -24,7 +24,7 @@ import {
   type RaiseCounts,
 } from './outbox-records';
 import type { NoiseLimits, OutboxState } from './outbox-state';
-import { planAlert } from './raise-plan';
+import { planAlert, planProbe } from './raise-plan';
 
 /** Small, so that little more is kept than is needed: only whole segments are removed. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -101,7 +101,7 @@ export class Outbox {
    * @throws OutboxUnavailableError if there is no room or the disk fails; nothing of the batch counts as taken.
    */
   async raise(
-    { id, alerts, settledBelow }: RaiseRequest & { readonly id: BatchId },
+    { id, alerts, settledBelow, probe }: RaiseRequest & { readonly id: BatchId },
     receivers: readonly string[],
   ): Promise<RaiseCounts> {
     // Nothing to keep: a batch without alerts needs no mark, for taking it twice changes nothing.
@@ -118,7 +118,8 @@ export class Outbox {
           fresh = alerts.flatMap((alert, place) => {
             const alertId = ids[place] ?? Buffer.alloc(0);
             if (this.#isKnown(alertId, staged)) return [];
-            return [planAlert({ id: alertId, alert, receivers, nowMs }, this.state, staged)];
+            const request = { id: alertId, alert, receivers, nowMs };
+            return [probe ? planProbe(request) : planAlert(request, this.state, staged)];
           });
           const batch = { id, settledBelow, alertCount: fresh.length };
           return [
@@ -331,10 +332,15 @@ export class Outbox {
   #applyEndings(endings: readonly Ending[], nowMs: number): void {
     for (const ending of endings) {
       const { delivery } = ending;
-      const lastError = ending.state === DeliveryState.DEAD ? ending.reason : '';
       const { attemptCount, revision } = delivery;
-      const { state } = ending;
-      this.state.end(delivery, { state, lastError, endedAtMs: nowMs, attemptCount, revision });
+      this.state.end(delivery, {
+        state: ending.state,
+        lastError: ending.state === DeliveryState.DEAD ? ending.reason : '',
+        acceptedBy: ending.state === DeliveryState.DELIVERED ? ending.by : '',
+        endedAtMs: nowMs,
+        attemptCount,
+        revision,
+      });
       for (const { alert } of [delivery, ...delivery.members]) this.onChange(alert, 'changed');
     }
   }

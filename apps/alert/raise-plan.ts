@@ -46,6 +46,16 @@ export function planAlert(request: PlanRequest, state: OutboxState, staged: Stag
   return { ...plan, kind: AlertKind.FIRST, group: Buffer.alloc(0), deliveries };
 }
 
+/** A probe has no group and no rate: who made it waits for it. */
+export function planProbe({ id, alert, receivers, nowMs }: PlanRequest): RaisedAlert {
+  return {
+    ...{ id, alert, raisedAtUs: nowMs * 1_000, summary: undefined },
+    kind: AlertKind.PROBE,
+    group: Buffer.alloc(0),
+    deliveries: receivers.map((receiver) => planned(id, receiver, false)),
+  };
+}
+
 function placeOf(
   alert: Alert,
   { groups }: OutboxState,

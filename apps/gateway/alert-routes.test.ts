@@ -98,6 +98,26 @@ test('deliveries that were given up are listed with their alerts', async () => {
   expect(api.archive.asked).toEqual([{ receiver: 'am', rule: 'a.b', limit: 3, cursor: '' }]);
 });
 
+test('those are sent anew or deleted by their ids, or all of a receiver', async () => {
+  const [a, b] = ['a'.repeat(64), 'b'.repeat(64)];
+  const redriven = await api.does(
+    'POST',
+    `${OWN_API}/alerts/dead-letters/redrive?id=${a}&id=${b}&receiver=am`,
+  );
+  expect(redriven).toEqual({ status: 200, body: { redriven: 2 } });
+  const deleted = await api.does('DELETE', `${OWN_API}/alerts/dead-letters?id=${a}`);
+  expect(deleted).toEqual({ status: 200, body: { deleted: 3 } });
+  expect(api.archive.asked).toEqual([
+    { selection: { ids: [a, b], receiver: 'am' } },
+    { selection: { ids: [a], receiver: '' } },
+  ]);
+  const bad = await api.does('DELETE', `${OWN_API}/alerts/dead-letters?id=x`);
+  expect(bad).toMatchObject({ status: 400, body: { parameter: 'id' } });
+  const other = await api.does('DELETE', `${OWN_API}/alerts/dead-letters?recever=am`);
+  expect(other.status).toBe(400);
+  expect(api.archive.asked).toHaveLength(2);
+});
+
 test('receivers are listed with their instances', async () => {
   expect((await api.ask(`${OWN_API}/receivers`)).body).toMatchObject({
     receivers: [

@@ -1,12 +1,12 @@
 import {
   AlertKind,
   alertKindToJSON,
-  DeadLettersRequest,
   DeliveryState,
   deliveryStateToJSON,
   ListRequest,
 } from '@auditing/proto/alert';
-import { alertJson, deadDeliveryJson, receiverJson } from './alert-json';
+import { ALERT_DEAD_LETTER_ROUTES } from './alert-dead-letter-routes';
+import { alertJson, receiverJson } from './alert-json';
 import { badParameter } from './api-error';
 import {
   choiceParameter,
@@ -17,7 +17,7 @@ import {
   type ReadParameter,
 } from './api-parameters';
 import type { ApiRequest, ApiRoute } from './api-route';
-import { ALERT, ALERT_DEAD_LETTERS, ALERTS, RECEIVERS } from './api-schemas';
+import { ALERT, ALERTS, RECEIVERS } from './api-schemas';
 import { word } from './event-json';
 import { OWN_API } from './own-api';
 
@@ -110,15 +110,8 @@ export const ALERT_ROUTES: readonly ApiRoute[] = [
     answerSchema: ALERTS,
     answer: list,
   },
-  {
-    // Before the alerts by id, whose pattern this path fits too.
-    path: `${OWN_API}/alerts/dead-letters`,
-    need: 'all events',
-    summary: 'Deliveries of alerts that were given up, the newest alert first.',
-    parameters: [RECEIVER, RULE, LIMIT, CURSOR],
-    answerSchema: ALERT_DEAD_LETTERS,
-    answer: deadLetters,
-  },
+  // Before the alerts by id, whose pattern their path fits too.
+  ...ALERT_DEAD_LETTER_ROUTES,
   {
     path: `${OWN_API}/alerts/:id`,
     need: 'events',
@@ -164,22 +157,6 @@ async function list({ parameters, services, signal }: ApiRequest) {
 async function one({ path, services, signal }: ApiRequest) {
   const id = readId('id', path.id ?? '');
   return { body: alertJson(await services.alert.get({ id }, signal)) };
-}
-
-async function deadLetters({ parameters, services, signal }: ApiRequest) {
-  const request = DeadLettersRequest.create({
-    receiver: RECEIVER.read(parameters),
-    rule: RULE.read(parameters),
-    limit: LIMIT.read(parameters),
-    cursor: CURSOR.read(parameters),
-  });
-  const answer = await services.alert.deadLetters(request, signal);
-  const body = {
-    count: answer.totalCount,
-    deadLetters: answer.deadLetters.map(deadDeliveryJson),
-    nextCursor: answer.nextCursor || undefined,
-  };
-  return { body };
 }
 
 function groupParameter(): ReadParameter<Buffer> {

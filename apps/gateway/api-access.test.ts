@@ -60,39 +60,42 @@ const key = SHOWN.key.toString('hex');
 const QUESTIONS = apiRoutes([])
   .filter(({ need }) => need !== 'open')
   .map(
-    ({ path, need }) =>
+    ({ path, need, method = 'GET' }) =>
       [
+        method,
         path
           .replace(':key', key)
           .replace(':id', key)
           .replace(':cluster', 'host')
           .replace(/facets$/, 'facets?field=user')
-          .replace(/history$/, 'history?resource=pods&name=a'),
+          .replace(/history$/, 'history?resource=pods&name=a')
+          .replace(/(redrive)$/, '$1?receiver=am'),
         need,
       ] as const,
   );
 
 /** The status alone: a tail has no end. */
-async function statusOf(path: string, user: string | undefined): Promise<number> {
+async function statusOf(path: string, user: string | undefined, method?: string): Promise<number> {
   const headers: Record<string, string> =
     user === undefined ? {} : { authorization: `Bearer ${user}-token` };
-  const response = await api.open(path, headers);
+  const response = await api.open(path, headers, method);
   response.destroy();
   return response.statusCode ?? 0;
 }
 
-describe.each(QUESTIONS)('%s, which needs %s', (path, need) => {
+describe.each(QUESTIONS)('%s %s, which needs %s', (method, path, need) => {
   test('is answered to whom it may be', async () => {
-    expect(await statusOf(path, undefined)).toBe(path.startsWith('/kapis/') ? 403 : 401);
-    expect(await statusOf(path, 'unknown')).toBe(401);
-    expect(await statusOf(path, 'root')).toBe(200);
-    expect(await statusOf(path, 'alice')).toBe(need === 'events' ? 200 : 403);
+    const unknown = path.startsWith('/kapis/') ? 403 : 401;
+    expect(await statusOf(path, undefined, method)).toBe(unknown);
+    expect(await statusOf(path, 'unknown', method)).toBe(401);
+    expect(await statusOf(path, 'root', method)).toBe(200);
+    expect(await statusOf(path, 'alice', method)).toBe(need === 'events' ? 200 : 403);
   });
 });
 
 const ABOUT_EVENTS = QUESTIONS.filter(
-  ([path, need]) => need === 'events' && !/\/events\/[0-9a-f]|\/alerts/.test(path),
-).map(([path]) => path);
+  ([, path, need]) => need === 'events' && !/\/events\/[0-9a-f]|\/alerts/.test(path),
+).map(([, path]) => path);
 
 test.each(ABOUT_EVENTS)('%s is asked within the scope of the caller', async (path) => {
   const separator = path.includes('?') ? '&' : '?';

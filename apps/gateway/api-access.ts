@@ -9,7 +9,7 @@ import type { ApiRoute } from './api-route';
 
 /** Says what the sender of a request may see; rejects with ApiError unless it may ask. */
 export type ApiAccess = (
-  route: Pick<ApiRoute, 'need' | 'anonymousStatus'>,
+  route: Pick<ApiRoute, 'method' | 'need' | 'anonymousStatus'>,
   request: IncomingMessage,
 ) => Promise<Grant>;
 
@@ -27,8 +27,11 @@ export function isOpen({ mode, token }: AccessConfig): boolean {
 
 /** The check of callers for HTTP. */
 export function apiAccess(access: Access, config: AccessConfig): ApiAccess {
-  return async ({ need, anonymousStatus }, { headers }) => {
-    if (isOpen(config)) checkHost(headers.host);
+  return async ({ method, need, anonymousStatus }, { headers }) => {
+    if (isOpen(config)) {
+      checkHost(headers.host);
+      if (method !== undefined) checkOrigin(headers);
+    }
     const token = bearerToken(headers.authorization);
     try {
       return await access(need, { token, names: [] });
@@ -51,6 +54,15 @@ function checkHost(header = ''): void {
   throw new ApiError(
     403,
     `without AUDITING_API_TOKEN only requests to localhost are answered, not to ${JSON.stringify(host)}`,
+  );
+}
+
+/** Nor may such a page do anything here: a browser sends what a page asks for even if it keeps the answer from it. */
+function checkOrigin({ origin, host }: IncomingMessage['headers']): void {
+  if (origin === undefined || origin === `http://${host}`) return;
+  throw new ApiError(
+    403,
+    `without AUDITING_API_TOKEN only pages from here may change something, not those of ${JSON.stringify(origin)}`,
   );
 }
 

@@ -34,8 +34,10 @@ export interface ApiAnswer {
   readonly fileName?: string;
 }
 
-/** One kind of question: how it is asked, and who answers it. All are GET. */
+/** One kind of question, or of thing to do: how it is asked, and who answers it. */
 export interface ApiRoute {
+  /** Default GET, which changes nothing. */
+  readonly method?: 'POST' | 'DELETE';
   /** Pattern of the path, such as `/apis/…/events/:key`. */
   readonly path: string;
   /** What whoever asks needs. */
@@ -58,6 +60,11 @@ export interface ApiRoute {
   readonly answerSchema?: object;
   /** Throws ApiError or RpcError. */
   readonly answer: (request: ApiRequest) => Promise<ApiAnswer>;
+}
+
+/** A route as people name it: its path, after its method if that is not GET. */
+export function routeName({ method, path }: Pick<ApiRoute, 'method' | 'path'>): string {
+  return method === undefined ? path : `${method} ${path}`;
 }
 
 /** The content type of server-sent events. */

@@ -139,6 +139,7 @@ const DELIVERY = object(
     digest: HEX,
     silencedBy: TEXTS,
     inhibitedBy: TEXTS,
+    acceptedBy: TEXT,
   },
   ['receiver', 'id', 'attemptCount', 'lastError', 'digested', 'silencedBy', 'inhibitedBy'],
 );
@@ -181,6 +182,32 @@ export const ALERT_DEAD_LETTERS = object(
     nextCursor: TEXT,
   },
   ['count', 'deadLetters'],
+);
+
+export const REDRIVEN = object({ redriven: COUNT });
+
+export const DELETED = object({ deleted: COUNT });
+
+export const PROBE = object(
+  {
+    marker: TEXT,
+    delivered: { type: 'boolean' },
+    hops: list(
+      object(
+        {
+          hop: { enum: ['received', 'decided', 'raised', 'accepted'] },
+          ok: { type: 'boolean' },
+          at: TIME,
+          detail: TEXT,
+          receiver: TEXT,
+          instance: TEXT,
+        },
+        ['hop', 'ok', 'detail'],
+      ),
+    ),
+    alert: ALERT,
+  },
+  ['marker', 'delivered', 'hops'],
 );
 
 export const RECEIVERS = object({

@@ -3,11 +3,16 @@ import { join } from 'node:path';
 import { FIELD_NAMES } from './own-query';
 import { Field } from '@auditing/proto/event';
 import { deadLetterRoutes } from './dead-letter-routes';
+import { probeRoutes } from './probe-routes';
 import { senderFileRoutes } from './sender-file-routes';
+import { routeName } from './api-route';
 import { apiRoutes } from './query-api';
 
+// Nobody is asked anything here.
+const NOTHING = {} as never;
 const ROUTES = apiRoutes([
-  ...deadLetterRoutes({ list: () => [], get: () => Promise.resolve(undefined), count: 0 }),
+  ...deadLetterRoutes(NOTHING),
+  ...probeRoutes(NOTHING),
   ...senderFileRoutes(() => ({ url: '', caCert: undefined })),
 ]);
 const asked = ROUTES.filter(({ need }) => need !== 'open');
@@ -22,7 +27,7 @@ interface Document {
   readonly openapi: string;
   readonly paths: Record<
     string,
-    { get: { parameters: (Parameter | { $ref: string })[]; responses: object } }
+    Record<string, { parameters: (Parameter | { $ref: string })[]; responses: object }>
   >;
   readonly components: { parameters: Record<string, Parameter>; schemas: Record<string, object> };
 }
@@ -37,14 +42,22 @@ describe('the OpenAPI document', () => {
   test('has every route, and nothing else', async () => {
     const { openapi, paths } = await documentOf();
     expect(openapi).toBe('3.1.0');
-    const patterns = asked.map(({ path }) => path.replace(/:(\w+)/g, '{$1}'));
-    expect(Object.keys(paths).sort()).toEqual([...patterns].sort());
+    const patterns = asked.map(
+      ({ method = 'GET', path }) => `${method} ${path.replace(/:(\w+)/g, '{$1}')}`,
+    );
+    const documented = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(documented.sort()).toEqual([...patterns].sort());
   });
 
   test('names each parameter of a question once, those of its path as required', async () => {
     const { paths, components } = await documentOf();
-    for (const [path, { get }] of Object.entries(paths)) {
-      const parameters = get.parameters.map((one) =>
+    const operations = Object.entries(paths).flatMap(([path, of]) =>
+      Object.values(of).map((one) => [path, one] as const),
+    );
+    for (const [path, operation] of operations) {
+      const parameters = operation.parameters.map((one) =>
         '$ref' in one ? components.parameters[one.$ref.split('/').at(-1) ?? '']! : one,
       );
       const names = parameters.map((one) => `${one.in} ${one.name}`);
@@ -74,8 +87,10 @@ describe('the OpenAPI document', () => {
 
 test('docs/access.md has every route with what it needs, once', () => {
   const text = readFileSync(join(__dirname, '../../docs/access.md'), 'utf8');
-  const rows = [...text.matchAll(/^\| `(\/|\/(?:apis|kapis)\/[^`]+)` +\| ([^|]+?) +\|/gm)];
+  const rows = [
+    ...text.matchAll(/^\| `((?:POST |DELETE )?(?:\/|\/(?:apis|kapis)\/[^`]+))` +\| ([^|]+?) +\|/gm),
+  ];
   expect(rows.map(([, path, need]) => [path, need]).sort()).toEqual(
-    ROUTES.map(({ path, need }) => [path, need]).sort(),
+    ROUTES.map((route) => [routeName(route), route.need]).sort(),
   );
 });

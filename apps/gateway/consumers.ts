@@ -6,6 +6,7 @@ import type { Burial } from './burial';
 import type { Consumer } from './drain';
 import { keptBatch, type DecidedPart } from './kept-batch';
 import type { Peer } from './peer';
+import type { ProbeTrails } from './probe-trails';
 import type { ServiceCalls } from './service-calls';
 
 /** Batches on their way to one service: enough to keep it busy while earlier ones are synced there. */
@@ -26,7 +27,8 @@ export function archiveConsumer(
   return {
     name: 'archive',
     limits: LIMITS,
-    wants: ({ verdicts }) => (verdicts?.verdicts.length ?? 0) > 0,
+    // What nobody did is no audit event.
+    wants: ({ verdicts, probe }) => probe === '' && (verdicts?.verdicts.length ?? 0) > 0,
     deliver: ({ decided, settledBelow, traceParent }, signal) =>
       deliver(decided, options, {
         make: (range) => keptBatch(decided, range),
@@ -39,18 +41,20 @@ export function archiveConsumer(
 /** Brings alerts to the alert service. */
 export function alertConsumer(
   { raise }: Pick<ServiceCalls, 'raise'>,
-  options: ConsumerOptions,
+  options: ConsumerOptions & { readonly probes: ProbeTrails },
 ): Consumer {
   return {
     name: 'alert',
     limits: LIMITS,
     wants: ({ verdicts }) => verdicts !== undefined && alertCount(verdicts) > 0,
-    deliver: ({ decided, settledBelow, traceParent }, signal) =>
-      deliver(decided, options, {
+    async deliver({ decided, settledBelow, traceParent }, signal) {
+      await deliver(decided, options, {
         make: (range) => Promise.resolve(raiseRequest(decided, range)),
         send: (request) => raise({ ...request, settledBelow, traceParent }, signal),
         signal,
-      }),
+      });
+      if (decided.part.probe !== '') options.probes.raised(decided.part.probe);
+    },
   };
 }
 
@@ -59,7 +63,8 @@ function raiseRequest(decided: DecidedPart, range: EventRange): RaiseRequest | u
   const { id } = decided.part.batch;
   if (alerts.length === 0 || !id) return undefined;
   const rangeId = { ...id, firstEvent: range.first, eventCount: range.count };
-  return { call: 0, id: rangeId, alerts, settledBelow: 0n, traceParent: '' };
+  const probe = decided.part.probe !== '';
+  return { call: 0, id: rangeId, alerts, settledBelow: 0n, traceParent: '', probe };
 }
 
 /** How a range of a part is brought to a service. */

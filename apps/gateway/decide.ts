@@ -57,7 +57,8 @@ export async function decide(
   const events = await readEvents(part, { burial: decider.burial, guard: decider.guardRead });
   if (!events)
     return decision(part, { verdicts: noVerdicts(ruleSet), deadCount: part.batch.eventCount });
-  const admitted = admittedEvents(events, ruleSet);
+  // No setting leaves the event of a probe out: it would say that the way is closed.
+  const admitted = part.probe === '' ? admittedEvents(events, ruleSet) : wholeEvents(events);
   let deadCount = 0;
   const answers = await bisect(
     { first: 0, count: admitted.length },
@@ -92,6 +93,10 @@ function admittedEvents(events: readonly DecodedEvent[], ruleSet: RuleSet): Admi
   });
 }
 
+function wholeEvents(events: readonly DecodedEvent[]): Admitted[] {
+  return events.map((event, index) => ({ index, strip: Strip.UNSPECIFIED, event }));
+}
+
 /** Some of the events of a part. */
 interface RangeToDecide {
   readonly part: SpoolPart;
@@ -112,15 +117,17 @@ async function evaluateRange(
   };
   const risky = { kind: 'rule', position: part.position, range } as const;
   let refreshCount = 0;
+  const isProbe = part.probe !== '';
   const ask = async (): Promise<Verdicts> => {
+    // What the rules of a set read is not what the rule of probes reads.
     const request =
-      refreshCount < REFRESHES_MAX
+      refreshCount < REFRESHES_MAX && !isProbe
         ? decider.makeRequest(toDecide, await decider.settings.inForce(signal))
         : evaluateWhole(toDecide);
     try {
       const { traceParent } = part;
       const { verdicts } = await decider.guardCall(risky, () =>
-        decider.evaluate({ ...request, traceParent }, signal),
+        decider.evaluate({ ...request, traceParent, probe: isProbe }, signal),
       );
       return placed(verdicts, chosen);
     } catch (error) {
@@ -186,6 +193,7 @@ function decision(
     id: idOf(part),
     spoolPosition: BigInt(part.position),
     spoolNext: BigInt(part.next),
+    probe: part.probe,
   };
 }
 

@@ -7,6 +7,7 @@ import type { Decisions } from './decisions';
 import { orderedWindow } from './ordered-window';
 import { readableParts, type PartReaderOptions } from './part-reader';
 import { partSpan } from './part-span';
+import type { ProbeTrails } from './probe-trails';
 import type { SpoolPart } from './spool';
 
 /** Parts being decided at once: part n + 1 is decided while the decision on n is written. */
@@ -20,6 +21,7 @@ const DECIDE_LIMITS = {
 export interface DecidingOptions extends PartReaderOptions {
   readonly decisions: Decisions;
   readonly decider: Decider;
+  readonly probes: ProbeTrails;
   readonly tracing: Tracing;
 }
 
@@ -85,8 +87,12 @@ export class Deciding {
     }
   }
 
-  #count({ verdicts, disabledCount }: Decision): void {
-    const { metrics } = this.options;
+  #count({ verdicts, disabledCount, probe }: Decision): void {
+    const { metrics, probes } = this.options;
+    if (probe !== '') {
+      probes.decided(probe, verdicts);
+      return;
+    }
     metrics.disabled.inc(disabledCount);
     if (!verdicts) return;
     metrics.ignored.inc(verdicts.ignoredCount);

@@ -11,6 +11,15 @@ export interface EventsToDecide {
   readonly events: readonly DecodedEvent[];
 }
 
+/** A batch is known by its identity in this process, so a request is made without the copying `create`. */
+const NOTHING_ELSE: Omit<EvaluateRequest, 'batch'> = {
+  call: 0,
+  traceParent: '',
+  projectionVersion: '',
+  documents: [],
+  probe: false,
+};
+
 /** Makes the request that asks for verdicts. The two ways of doing so are the exports below. */
 export type MakeEvaluateRequest = (toDecide: EventsToDecide, ruleSet: RuleSet) => EvaluateRequest;
 
@@ -18,7 +27,7 @@ export type MakeEvaluateRequest = (toDecide: EventsToDecide, ruleSet: RuleSet) =
 export const evaluateInProcess: MakeEvaluateRequest = (toDecide) => {
   const batch = batchOf(toDecide);
   rememberDecoded(batch, toDecide.events);
-  return { call: 0, traceParent: '', batch, projectionVersion: '', documents: [] };
+  return { ...NOTHING_ELSE, batch };
 };
 
 /** For a rule service behind a socket: it gets what the rule set reads, and whole events only where it needs them. */
@@ -27,8 +36,7 @@ export const evaluateRemotely: MakeEvaluateRequest = (toDecide, { projection, ve
   batch.columns = buildColumns(toDecide.events, projection?.fields ?? []);
   const needs = projection?.documents ?? [];
   return {
-    call: 0,
-    traceParent: '',
+    ...NOTHING_ELSE,
     batch,
     projectionVersion: version,
     documents: documents(toDecide.events, (event) => needs.some((need) => fits(need, event))),
@@ -38,10 +46,8 @@ export const evaluateRemotely: MakeEvaluateRequest = (toDecide, { projection, ve
 /** For a rule set whose projection cannot be got hold of: everything goes along. */
 export function evaluateWhole(toDecide: EventsToDecide): EvaluateRequest {
   return {
-    call: 0,
-    traceParent: '',
+    ...NOTHING_ELSE,
     batch: batchOf(toDecide),
-    projectionVersion: '',
     documents: documents(toDecide.events, () => true),
   };
 }

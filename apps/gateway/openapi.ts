@@ -32,11 +32,9 @@ export function openApiDocument(routes: readonly ApiRoute[]): object {
       title: 'kube-auditing query API',
       version: API_VERSION,
       description:
-        'Questions about audit events, rules and alerts. A field may be followed by `~` (contains), `^` (begins with) and, before these, `!` (none of).',
+        'Questions about audit events, rules and alerts, and what is done by hand. A field may be followed by `~` (contains), `^` (begins with) and, before these, `!` (none of).',
     },
-    paths: Object.fromEntries(
-      routes.map((route) => [route.path.replace(/:(\w+)/g, '{$1}'), { get: operation(route) }]),
-    ),
+    paths: pathsOf(routes),
     components: {
       schemas: COMPONENTS,
       parameters: Object.fromEntries(
@@ -46,6 +44,15 @@ export function openApiDocument(routes: readonly ApiRoute[]): object {
     },
     security: [{}, { token: [] }],
   };
+}
+
+function pathsOf(routes: readonly ApiRoute[]): object {
+  const paths: Record<string, Record<string, object>> = {};
+  for (const route of routes) {
+    const operations = (paths[route.path.replace(/:(\w+)/g, '{$1}')] ??= {});
+    operations[(route.method ?? 'GET').toLowerCase()] = operation(route);
+  }
+  return paths;
 }
 
 function operation(route: ApiRoute): object {

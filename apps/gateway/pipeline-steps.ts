@@ -6,15 +6,16 @@ import type { Tracing } from '@auditing/service/tracing';
 import type { DrainCursor } from '@auditing/proto/spool';
 import type { Logger } from 'pino';
 import { Attempts, unguarded, type Guard } from './attempts';
-import { openBurial, type Burial } from './burial';
+import { openBurial } from './burial';
 import { alertConsumer, archiveConsumer } from './consumers';
 import type { DeadLetters } from './dead-letters';
 import { Deciding } from './deciding';
 import { openDecisions, type Decisions } from './decisions';
-import { Drain, type Consumer } from './drain';
-import { openPeer } from './peer';
+import { Drain } from './drain';
+import { openPeer, type Peer, type PeerName } from './peer';
 import type { PipelineMetrics } from './pipeline-metrics';
-import { serviceCalls, type PipelineServices, type ServiceCalls } from './service-calls';
+import type { ProbeTrails } from './probe-trails';
+import { serviceCalls, type PipelineServices } from './service-calls';
 import { openSettingsWatch, type SettingsWatch } from './settings-watch';
 import type { Spool } from './spool';
 
@@ -25,6 +26,8 @@ export interface PipelineOptions {
   readonly directory: string;
   readonly services: PipelineServices;
   readonly deadLetters: Pick<DeadLetters, 'add'>;
+  /** Told how far probes are. */
+  readonly probes: ProbeTrails;
   readonly metrics: PipelineMetrics;
   readonly tracing: Tracing;
   readonly log: Logger;
@@ -35,6 +38,7 @@ export interface PipelineOptions {
 /** The steps of the pipeline, each where its last run left it. */
 export interface PipelineSteps {
   readonly settings: SettingsWatch;
+  readonly peers: Readonly<Record<PeerName, Peer>>;
   readonly decisions: Decisions;
   readonly deciding: Deciding;
   readonly archive: Drain;
@@ -54,9 +58,16 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
   const guardRead: Guard = (risky, step) => attempts.guard(risky, step);
   const guardCall = services.remote ? unguarded : guardRead;
   const burial = openBurial(options);
-  const rule = openPeer('rule', options);
-  const decider = { ...calls, settings, rule, burial, guardRead, guardCall };
-  const { toArchive, toAlert } = consumers(options, { calls, burial, guard: guardCall });
+  const peers = {
+    rule: openPeer('rule', options),
+    archive: openPeer('archive', options),
+    alert: openPeer('alert', options),
+  };
+  const decider = { ...calls, settings, rule: peers.rule, burial, guardRead, guardCall };
+  const means = { burial, guard: guardCall };
+  const toArchive = archiveConsumer(calls, { peer: peers.archive, ...means });
+  const { probes } = options;
+  const toAlert = alertConsumer(calls, { peer: peers.alert, probes, ...means });
   const drained = {
     ...options,
     decisions,
@@ -71,6 +82,7 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
   const trim = (): Promise<void> => trimBehind([archive, alert], spool, decisions);
   return {
     settings,
+    peers,
     decisions,
     deciding: new Deciding({ ...options, decisions, decider }),
     archive,
@@ -80,16 +92,6 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
       await decisions.close();
       await attempts.close();
     },
-  };
-}
-
-function consumers(
-  options: PipelineOptions,
-  { calls, ...means }: { calls: ServiceCalls; burial: Burial; guard: Guard },
-): { toArchive: Consumer; toAlert: Consumer } {
-  return {
-    toArchive: archiveConsumer(calls, { peer: openPeer('archive', options), ...means }),
-    toAlert: alertConsumer(calls, { peer: openPeer('alert', options), ...means }),
   };
 }
 

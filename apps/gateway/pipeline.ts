@@ -1,4 +1,5 @@
 import { Loops } from './loops';
+import type { PeerName } from './peer';
 import { openSteps, type PipelineOptions } from './pipeline-steps';
 import type { SettingsWatch } from './settings-watch';
 
@@ -9,6 +10,8 @@ export interface Pipeline {
   readonly settings: SettingsWatch;
   /** When the oldest event that is not archived yet came, in microseconds since 1970; undefined if there is none. */
   readonly oldestUs: number | undefined;
+  /** Why the last call of a service failed; undefined while calls succeed. */
+  failureOf(peer: PeerName): unknown;
   /** Works until the signal aborts; resolves when everything has come to rest at the end of a part. */
   run(signal: AbortSignal): Promise<void>;
   /** Rejects with the reason while the pipeline cannot do its work. */
@@ -19,13 +22,14 @@ export interface Pipeline {
 
 /** Opens the pipeline where the last run left it. */
 export async function openPipeline(options: PipelineOptions): Promise<Pipeline> {
-  const { settings, deciding, archive, alert, close } = await openSteps(options);
+  const { settings, peers, deciding, archive, alert, close } = await openSteps(options);
   const loops = new Loops(options.log);
   return {
     settings,
     get oldestUs() {
       return archive.oldestUs ?? deciding.oldestUs;
     },
+    failureOf: (peer) => peers[peer].failure,
     // The order of the flow. Settings and rules decide each part of the spool, once; the decision is written down; then
     // the archive and the alert service get their share of it, each at its own pace.
     async run(signal) {

@@ -1,6 +1,7 @@
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
 import { OPENAPI_PATH } from './openapi';
+import { OWN_API } from './own-api';
 import { event, eventually } from './testing/gateway';
 import { KAPIS, TestQueryApi, typed } from './testing/query-api';
 
@@ -40,6 +41,15 @@ describe('every answer', () => {
     expect(posted.status).toBe(405);
     expect(posted.headers.get('allow')).toBe('GET, HEAD');
     expect(await posted.json()).toHaveProperty('error');
+  });
+
+  test('a page of another origin can have nothing done here', async () => {
+    const path = `${OWN_API}/alerts/dead-letters?receiver=am`;
+    const foreign = await api.does('DELETE', path, { origin: 'https://evil.example' });
+    expect(foreign).toMatchObject({ status: 403 });
+    expect(api.archive.asked).toEqual([]);
+    const own = await api.does('DELETE', path, { origin: api.url });
+    expect(own.status).toBe(200);
   });
 
   test('is JSON that no browser takes for something else', async () => {

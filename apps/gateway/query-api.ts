@@ -9,7 +9,7 @@ import type { Runtime } from '@auditing/service/service';
 import { answerQuestion, type Answering } from './answer-question';
 import { apiAccess, isLoopback, isOpen } from './api-access';
 import { ApiError, asApiError } from './api-error';
-import type { ApiRoute, QueryServices } from './api-route';
+import { routeName, type ApiRoute, type QueryServices } from './api-route';
 import type { GatewayConfig } from './config';
 import { KAPIS_ROUTES } from './kapis-routes';
 import { openApiDocument, OPENAPI_PATH } from './openapi';
@@ -84,7 +84,7 @@ export async function serveQueryApi(options: QueryApiOptions, runtime: Runtime):
 /** Every route, with what there is for whoever looks at the port without a question. */
 export function apiRoutes(ownRoutes: readonly ApiRoute[]): readonly ApiRoute[] {
   const questions = [...KAPIS_ROUTES, ...OWN_ROUTES, ...ownRoutes];
-  const index = { service: 'kube-auditing gateway', paths: questions.map(({ path }) => path) };
+  const index = { service: 'kube-auditing gateway', paths: questions.map(routeName) };
   const document = openApiDocument(questions);
   const open = (path: string, summary: string, body: object): ApiRoute => ({
     path,
@@ -107,30 +107,40 @@ function queryApp(
   log: Logger,
 ): ReturnType<Koa['callback']> {
   const app = new Koa();
+  const router = routerOf(routes, answering);
   // A client that goes away in the middle of an answer is no news.
   app.on('error', (error: unknown) => log.debug({ err: error }, 'an answer broke off'));
   app.use(async (ctx, next) => {
     ctx.set(HEADERS);
     try {
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) throw noSuchPath(ctx);
+      if (ctx.status === 404 && ctx.body === undefined) throw noSuchRoute(ctx, router);
     } catch (error) {
       refuse(ctx, error, log);
     }
   });
-  const router = new Router();
-  for (const route of routes) {
-    router.get(route.path, (ctx) => answerQuestion(ctx, route, answering));
-  }
   app.use(router.routes());
   return app.callback();
 }
 
-function noSuchPath({ method, path }: Context): ApiError {
-  if (method !== 'GET' && method !== 'HEAD') {
-    return new ApiError(405, `expected GET, got ${method}: this API only answers questions`);
+function routerOf(routes: readonly ApiRoute[], answering: Answering): Router {
+  const router = new Router();
+  for (const route of routes) {
+    router.register(route.path, route.method ? [route.method] : ['GET', 'HEAD'], (ctx: Context) =>
+      answerQuestion(ctx, route, answering),
+    );
   }
-  return new ApiError(404, `no such path: ${path}; / lists those there are`);
+  return router;
+}
+
+function noSuchRoute(ctx: Context, router: Router): ApiError {
+  const { method, path } = ctx;
+  const methods = new Set(router.match(path, method).path.flatMap((layer) => layer.methods));
+  if (methods.size === 0)
+    return new ApiError(404, `no such path: ${path}; / lists those there are`);
+  const allowed = [...methods].sort();
+  ctx.set('Allow', allowed.join(', '));
+  return new ApiError(405, `expected ${allowed.join(' or ')}, got ${method}`);
 }
 
 function refuse(ctx: Context, error: unknown, log: Logger): void {
@@ -143,7 +153,6 @@ function refuse(ctx: Context, error: unknown, log: Logger): void {
   ctx.status = status;
   if (status === 429) ctx.set('Retry-After', String(RETRY_BUSY_SECONDS));
   if (status === 503) ctx.set('Retry-After', String(RETRY_AFTER_SECONDS));
-  if (status === 405) ctx.set('Allow', 'GET, HEAD');
   if (status === 401) ctx.set('WWW-Authenticate', 'Bearer');
   ctx.body = { error: message, ...details };
 }

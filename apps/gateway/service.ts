@@ -11,8 +11,10 @@ import { PROCESS_SETTINGS, type GatewayConfig, type GatewayProcessConfig } from 
 import { deadLetterRoutes } from './dead-letter-routes';
 import { openIntake } from './open-intake';
 import { openWebhook, type Webhook } from './open-webhook';
-import { openPipeline } from './pipeline';
+import { openPipeline, type Pipeline } from './pipeline';
 import { pipelineMetrics, watchOldest } from './pipeline-metrics';
+import { probeRoutes } from './probe-routes';
+import { ProbeTrails } from './probe-trails';
 import { serveQueryApi } from './query-api';
 import { senderFileRoutes } from './sender-file-routes';
 import type { Intake } from './take-body';
@@ -43,24 +45,35 @@ export async function openGateway(
 ): Promise<Gateway> {
   const { config } = context;
   const intake = await openIntake(config.receive, context, peers.files);
-  const ready = await drain(intake, context, peers);
+  const probes = new ProbeTrails();
+  const pipeline = await drain({ intake, probes }, context, peers);
   const late: { webhook?: Webhook } = {};
   const ownRoutes = [
-    ...deadLetterRoutes(intake.deadLetters),
+    ...deadLetterRoutes(intake),
+    ...probeRoutes({
+      spool: intake.spool,
+      trails: probes,
+      failureOf: (peer) => pipeline.failureOf(peer),
+    }),
     ...senderFileRoutes(() => ({ url: late.webhook?.url ?? '', caCert: late.webhook?.caCert })),
   ];
   const api = await serveQueryApi({ config, services: peers, ownRoutes }, context);
   const webhook = await openWebhook(config, intake, context);
   late.webhook = webhook;
-  return { addresses: { webhook: webhook.url, api }, ready, caCert: webhook.caCert };
+  return {
+    addresses: { webhook: webhook.url, api },
+    ready: () => pipeline.ready(),
+    caCert: webhook.caCert,
+  };
 }
 
 /** Lets the pipeline work until the app closes, after the webhook and before the spool. */
 async function drain(
-  { spool, deadLetters, metrics }: Intake,
+  { intake, probes }: { readonly intake: Intake; readonly probes: ProbeTrails },
   context: Context<GatewayConfig>,
   services: GatewayPeers,
-): Promise<() => Promise<void>> {
+): Promise<Pipeline> {
+  const { spool, deadLetters, metrics } = intake;
   const pipeline = await openPipeline({
     spool,
     directory: join(context.config.receive.dataDir, 'gateway'),
@@ -72,6 +85,7 @@ async function drain(
         return isNew;
       },
     },
+    probes,
     metrics: pipelineMetrics(context.metrics),
     tracing: context.tracing,
     log: context.log,
@@ -85,7 +99,7 @@ async function drain(
     await running;
     await pipeline.close();
   });
-  return () => pipeline.ready();
+  return pipeline;
 }
 
 /** The gateway in a process of its own, with the other services over gRPC. */

@@ -28,6 +28,8 @@ export interface SpoolPart {
   readonly listSource: Source;
   /** W3C traceparent of the POST that brought it; empty if that is not traced. */
   readonly traceParent: string;
+  /** Marker of the probe whose event it is; empty for what senders sent. */
+  readonly probe: string;
 }
 
 /** What is written of a body beside its events. */
@@ -42,6 +44,8 @@ export interface BodyMeta {
   readonly bodyEnd?: boolean;
   /** W3C traceparent of its POST. Default: it is not traced. */
   readonly traceParent?: string;
+  /** Marker of the probe that made it. Default: a sender sent it. */
+  readonly probe?: string;
 }
 
 /** What the spool held of a body when it was opened. */
@@ -172,7 +176,7 @@ export class Spool {
     // From here to the append nothing waits, so that sequences rise with positions.
     const sequence = ++this.#sequence;
     let eventsBefore = meta.eventsBefore ?? 0;
-    const { traceParent = '' } = meta;
+    const { traceParent = '', probe = '' } = meta;
     const { listSource } = body;
     const parts = cuts.map((events, part) => {
       const batch = EventBatch.create({
@@ -188,6 +192,7 @@ export class Spool {
         partCount: cuts.length,
         listSource,
         traceParent,
+        probe,
         eventsBefore,
         bodyEnd: (meta.bodyEnd ?? true) && part === cuts.length - 1,
       });
@@ -200,8 +205,9 @@ export class Spool {
     parts.forEach(({ batch, events }, index) => {
       const position = positions[index] ?? end;
       rememberDecoded(batch, events);
+      const next = positions[index + 1] ?? end;
       this.#followed.add(
-        { position, next: positions[index + 1] ?? end, batch, listSource, traceParent },
+        { position, next, batch, listSource, traceParent, probe },
         MEMORY_FACTOR * (batch.block?.rawBytes ?? 0),
       );
     });
@@ -272,9 +278,9 @@ function cutParts(events: readonly DecodedEvent[]): DecodedEvent[][] {
 }
 
 function partOf({ position, next, data }: JournalRecord): SpoolPart {
-  const { batch, listSource, traceParent } = SpooledPart.decode(data);
+  const { batch, listSource, traceParent, probe } = SpooledPart.decode(data);
   if (!batch) throw new SpoolFailedError(`spool: the record at ${position} holds no batch`);
-  return { position, next, batch, listSource, traceParent };
+  return { position, next, batch, listSource, traceParent, probe };
 }
 
 function bodyOf({ batch, bodyHash, eventsBefore, bodyEnd }: SpooledPart): SpooledBody {

@@ -14,6 +14,7 @@ import { check } from './check';
 import { evaluateBatch, type EvaluateWith } from './evaluate';
 import { explain } from './explain';
 import type { RuleMetrics } from './metrics';
+import { probeRules } from './probe-rule';
 import { resourceDocuments } from './resource-documents';
 import type { RuleSetInForce, RuleSets } from './rule-sets';
 import { testRules } from './test-rules';
@@ -42,8 +43,10 @@ export function ruleServiceApi({
   log,
 }: RuleServiceParts): Api<typeof RuleServiceService> {
   const decider = (): EvaluateWith => ({ ruleSet: inForce(ruleSets).compiled, workspaces });
+  const decideProbe = probeDecider(ruleSets);
   const api: Api<typeof RuleServiceService> = {
     evaluate: traced(tracing, 'RuleService/Evaluate', async (request: EvaluateRequest, signal) => {
+      if (request.probe) return decideProbe(request, signal);
       try {
         const verdicts = await evaluateBatch(decider(), request, signal);
         const keptCount = verdicts.verdicts.length;
@@ -79,6 +82,18 @@ export function ruleServiceApi({
     test: (request) => settled(() => testRules(request, ruleSets.inForce?.stored.resources)),
   };
   return api;
+}
+
+/** Decides the events of probes. Their verdict names the set in force: without one nothing is decided. */
+function probeDecider(
+  ruleSets: RuleSets,
+): (request: EvaluateRequest, signal: AbortSignal) => Promise<EvaluateResponse> {
+  const probes: EvaluateWith = { ruleSet: probeRules(), workspaces: undefined };
+  return async (request, signal) => {
+    const { version: ruleSetVersion } = inForce(ruleSets).compiled;
+    const verdicts = await evaluateBatch(probes, request, signal);
+    return { call: request.call, verdicts: { ...verdicts, ruleSetVersion }, error: undefined };
+  };
 }
 
 /** A promise of what is known at once; what is thrown rejects it. */

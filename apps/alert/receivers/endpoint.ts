@@ -68,7 +68,7 @@ export function openEndpoint(options: EndpointOptions): Endpoint {
           },
           signal,
         );
-        return answerOf(response, text);
+        return answerOf(name, response, text);
       } catch (error) {
         if (signal.aborted) throw cancelled();
         return { kind: 'retry', reason: `${name}: ${messageOf(error)}` };
@@ -174,10 +174,11 @@ export function tlsOptions(
 
 /** What an answer means. */
 export function answerOf(
+  name: string,
   { statusCode, headers }: Pick<Dispatcher.ResponseData, 'statusCode' | 'headers'>,
   text: string,
 ): Answer {
-  if (statusCode >= 200 && statusCode < 300) return { kind: 'taken' };
+  if (statusCode >= 200 && statusCode < 300) return { kind: 'taken', by: name };
   const reason = `HTTP ${statusCode}: ${readable(text)}`;
   if (statusCode >= 300 && statusCode < 400) {
     return {

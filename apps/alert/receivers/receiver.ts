@@ -19,8 +19,8 @@ export interface Outgoing {
 
 /** What a receiver said to a request. */
 export type Answer =
-  /** It has all of them now. */
-  | { readonly kind: 'taken' }
+  /** It has all of them now; `by` is the instance that took them first, without user name and password. */
+  | { readonly kind: 'taken'; readonly by: string }
   /** It may take them later: the same request is sent again. */
   | { readonly kind: 'retry'; readonly reason: string; readonly retryAfterMs?: number }
   /** It will never take this request as it is; some of its alerts may have been taken. */

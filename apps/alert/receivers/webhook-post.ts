@@ -37,7 +37,7 @@ export function openWebhookPost(
     concurrency: CONNECTIONS,
     send: ([outgoing], signal) =>
       outgoing === undefined
-        ? Promise.resolve({ kind: 'taken' })
+        ? Promise.resolve({ kind: 'taken', by: endpoint.name })
         : endpoint.post(path, messageOf(outgoing, spec.name, options.text), signal),
     test: {
       places: () => Promise.resolve([{ url }]),

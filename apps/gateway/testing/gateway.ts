@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { type NewDeadLetter } from '../dead-letters';
 import { openPipeline, type Pipeline } from '../pipeline';
 import { pipelineMetrics, watchOldest } from '../pipeline-metrics';
+import { ProbeTrails } from '../probe-trails';
 import type { PipelineServices } from '../service-calls';
 import { Spool } from '../spool';
 import { TestAlert, TestArchive, TestRule } from './services';
@@ -51,6 +52,7 @@ export class TestGateway {
   readonly archive = new TestArchive();
   readonly alert = new TestAlert();
   readonly letters: NewDeadLetter[] = [];
+  readonly probes = new ProbeTrails();
   readonly logged: Record<string, unknown>[] = [];
   registry = new Registry();
   spool!: Spool;
@@ -94,6 +96,7 @@ export class TestGateway {
         remote: false,
       },
       deadLetters: { add: (letter) => this.#bury(letter) },
+      probes: this.probes,
       metrics: pipelineMetrics(this.registry),
       tracing: NO_TRACING,
       log: pino(

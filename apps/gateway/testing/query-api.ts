@@ -9,7 +9,7 @@ import { testRuntime } from '@auditing/service/testing/runtime';
 import type { AccessConfig } from '@auditing/access/access-settings';
 import { accessConfig } from '@auditing/access/testing/access-config';
 import { status } from '@grpc/grpc-js';
-import type { QueryServices } from '../api-route';
+import type { ApiRoute, QueryServices } from '../api-route';
 import type { GatewayConfig } from '../config';
 import { serveQueryApi } from '../query-api';
 import { AskedArchive } from './asked-archive';
@@ -31,6 +31,9 @@ export class TestQueryApi {
   readonly archive = new AskedArchive();
   url = '';
 
+  /** Questions about the gateway itself. */
+  ownRoutes: readonly ApiRoute[] = [];
+
   /** Listens; the archive may be another way to that of the test. */
   async serve(
     access: Partial<AccessConfig> = {},
@@ -48,7 +51,7 @@ export class TestQueryApi {
       },
       access: accessConfig(access),
     };
-    const options = { config, services: this.#services(archive), ownRoutes: [] };
+    const options = { config, services: this.#services(archive), ownRoutes: this.ownRoutes };
     this.url = await serveQueryApi(options, this.runtime);
   }
 
@@ -77,8 +80,14 @@ export class TestQueryApi {
           const deadLetters = [{ alert, delivery, deadAt }];
           return Promise.resolve({ deadLetters, nextCursor: '', totalCount: 7 });
         },
-        redriveDeadLetters: missing,
-        deleteDeadLetters: missing,
+        redriveDeadLetters: (request) => {
+          this.archive.asked.push(request);
+          return Promise.resolve({ redrivenCount: 2 });
+        },
+        deleteDeadLetters: (request) => {
+          this.archive.asked.push(request);
+          return Promise.resolve({ deletedCount: 3 });
+        },
         list: (request) => {
           this.archive.asked.push(request);
           return Promise.resolve({ alerts: [alertStatus()], nextCursor: '12' });
@@ -91,6 +100,16 @@ export class TestQueryApi {
   async ask(path: string): Promise<{ status: number; body: unknown }> {
     const { status: code, bytes } = await this.get(path);
     return { status: code, body: JSON.parse(bytes.toString()) as unknown };
+  }
+
+  /** Has something done, and reads the answer as JSON. */
+  async does(
+    method: 'POST' | 'DELETE',
+    path: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ status: number; body: unknown }> {
+    const response = await fetch(`${this.url}${path}`, { method, headers });
+    return { status: response.status, body: await response.json() };
   }
 
   /** Asks. */
@@ -106,9 +125,13 @@ export class TestQueryApi {
   }
 
   /** Asks, and gives the answer while its body is still to come, on a connection of its own. */
-  open(path: string, headers: Record<string, string> = {}): Promise<IncomingMessage> {
+  open(
+    path: string,
+    headers: Record<string, string> = {},
+    method = 'GET',
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
-      httpRequest(`${this.url}${path}`, { headers, agent: false }, resolve)
+      httpRequest(`${this.url}${path}`, { method, headers, agent: false }, resolve)
         .on('error', reject)
         .end();
     });

@@ -42,7 +42,7 @@ export enum AlertKind {
   DIGEST = 5,
   /** HEARTBEAT - Says that the way from here to the receivers works. Its absence is the news. */
   HEARTBEAT = 6,
-  /** PROBE - Raised by Probe. */
+  /** PROBE - Raised by Probe, or by a probe of a gateway. */
   PROBE = 7,
   UNRECOGNIZED = -1,
 }
@@ -261,6 +261,8 @@ export interface RaiseRequest {
    * each names its own; a unary call from elsewhere may name it in the metadata `traceparent` instead.
    */
   traceParent: string;
+  /** True if they are those of a probe: each goes out by itself and at once, as ALERT_KIND_PROBE. */
+  probe: boolean;
 }
 
 /** What became of them. */
@@ -299,6 +301,8 @@ export interface Delivery {
   silencedBy: string[];
   /** Fingerprints of the alerts for which Alertmanager keeps it from being told; empty: none that is known. */
   inhibitedBy: string[];
+  /** Address of the instance that took it first, without user name and password; empty until then. */
+  acceptedBy: string;
 }
 
 /** An alert and how it fares. */
@@ -675,7 +679,7 @@ export const Alert: MessageFns<Alert> = {
 };
 
 function createBaseRaiseRequest(): RaiseRequest {
-  return { call: 0, id: undefined, alerts: [], settledBelow: 0n, traceParent: "" };
+  return { call: 0, id: undefined, alerts: [], settledBelow: 0n, traceParent: "", probe: false };
 }
 
 export const RaiseRequest: MessageFns<RaiseRequest> = {
@@ -697,6 +701,9 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
     }
     if (message.traceParent !== "") {
       writer.uint32(42).string(message.traceParent);
+    }
+    if (message.probe !== false) {
+      writer.uint32(48).bool(message.probe);
     }
     return writer;
   },
@@ -754,6 +761,14 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
             message.traceParent = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.probe = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -781,6 +796,7 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
         : isSet(object.trace_parent)
         ? globalThis.String(object.trace_parent)
         : "",
+      probe: isSet(object.probe) ? globalThis.Boolean(object.probe) : false,
     };
   },
 
@@ -801,6 +817,9 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
     if (message.traceParent !== "") {
       obj.traceParent = message.traceParent;
     }
+    if (message.probe !== false) {
+      obj.probe = message.probe;
+    }
     return obj;
   },
 
@@ -816,6 +835,7 @@ export const RaiseRequest: MessageFns<RaiseRequest> = {
       ? BigInt(object.settledBelow)
       : 0n;
     message.traceParent = object.traceParent ?? "";
+    message.probe = object.probe ?? false;
     return message;
   },
 };
@@ -959,6 +979,7 @@ function createBaseDelivery(): Delivery {
     digest: Buffer.alloc(0),
     silencedBy: [],
     inhibitedBy: [],
+    acceptedBy: "",
   };
 }
 
@@ -993,6 +1014,9 @@ export const Delivery: MessageFns<Delivery> = {
     }
     for (const v of message.inhibitedBy) {
       writer.uint32(82).string(v!);
+    }
+    if (message.acceptedBy !== "") {
+      writer.uint32(90).string(message.acceptedBy);
     }
     return writer;
   },
@@ -1090,6 +1114,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.inhibitedBy.push(reader.string());
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.acceptedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1134,6 +1166,11 @@ export const Delivery: MessageFns<Delivery> = {
         : globalThis.Array.isArray(object?.inhibited_by)
         ? object.inhibited_by.map((e: any) => globalThis.String(e))
         : [],
+      acceptedBy: isSet(object.acceptedBy)
+        ? globalThis.String(object.acceptedBy)
+        : isSet(object.accepted_by)
+        ? globalThis.String(object.accepted_by)
+        : "",
     };
   },
 
@@ -1169,6 +1206,9 @@ export const Delivery: MessageFns<Delivery> = {
     if (message.inhibitedBy?.length) {
       obj.inhibitedBy = message.inhibitedBy;
     }
+    if (message.acceptedBy !== "") {
+      obj.acceptedBy = message.acceptedBy;
+    }
     return obj;
   },
 
@@ -1189,6 +1229,7 @@ export const Delivery: MessageFns<Delivery> = {
     message.digest = object.digest ?? Buffer.alloc(0);
     message.silencedBy = object.silencedBy?.map((e) => e) || [];
     message.inhibitedBy = object.inhibitedBy?.map((e) => e) || [];
+    message.acceptedBy = object.acceptedBy ?? "";
     return message;
   },
 };

@@ -107,6 +107,8 @@ export interface DeliveryOutcome {
   reason: string;
   /** What the receiver was told of the group: how many repeats and outcomes it knew of, the first alert not counted. */
   revision: number;
+  /** Address of the instance that took it, without user name and password; empty if it was not delivered. */
+  acceptedBy: string;
 }
 
 /** Written before the oldest segments are removed. */
@@ -758,7 +760,7 @@ export const TakenBatch: MessageFns<TakenBatch> = {
 };
 
 function createBaseDeliveryOutcome(): DeliveryOutcome {
-  return { alert: 0n, receiver: "", state: 0, atUs: 0, attemptCount: 0, reason: "", revision: 0 };
+  return { alert: 0n, receiver: "", state: 0, atUs: 0, attemptCount: 0, reason: "", revision: 0, acceptedBy: "" };
 }
 
 export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
@@ -786,6 +788,9 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     }
     if (message.revision !== 0) {
       writer.uint32(56).uint32(message.revision);
+    }
+    if (message.acceptedBy !== "") {
+      writer.uint32(66).string(message.acceptedBy);
     }
     return writer;
   },
@@ -859,6 +864,14 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
             message.revision = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.acceptedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -888,6 +901,11 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
         : 0,
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      acceptedBy: isSet(object.acceptedBy)
+        ? globalThis.String(object.acceptedBy)
+        : isSet(object.accepted_by)
+        ? globalThis.String(object.accepted_by)
+        : "",
     };
   },
 
@@ -914,6 +932,9 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     if (message.revision !== 0) {
       obj.revision = Math.round(message.revision);
     }
+    if (message.acceptedBy !== "") {
+      obj.acceptedBy = message.acceptedBy;
+    }
     return obj;
   },
 
@@ -929,6 +950,7 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     message.attemptCount = object.attemptCount ?? 0;
     message.reason = object.reason ?? "";
     message.revision = object.revision ?? 0;
+    message.acceptedBy = object.acceptedBy ?? "";
     return message;
   },
 };

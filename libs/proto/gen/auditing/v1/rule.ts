@@ -156,6 +156,11 @@ export interface EvaluateRequest {
    * each names its own; a unary call from elsewhere may name it in the metadata `traceparent` instead.
    */
   traceParent: string;
+  /**
+   * True for the event of a probe: it is decided by the built-in rule of probes instead of those of the set, and counted
+   * nowhere.
+   */
+  probe: boolean;
 }
 
 /** One whole event. */
@@ -506,7 +511,7 @@ export interface TestFinding {
 }
 
 function createBaseEvaluateRequest(): EvaluateRequest {
-  return { call: 0, batch: undefined, projectionVersion: "", documents: [], traceParent: "" };
+  return { call: 0, batch: undefined, projectionVersion: "", documents: [], traceParent: "", probe: false };
 }
 
 export const EvaluateRequest: MessageFns<EvaluateRequest> = {
@@ -525,6 +530,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     }
     if (message.traceParent !== "") {
       writer.uint32(42).string(message.traceParent);
+    }
+    if (message.probe !== false) {
+      writer.uint32(48).bool(message.probe);
     }
     return writer;
   },
@@ -582,6 +590,14 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
             message.traceParent = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.probe = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -611,6 +627,7 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
         : isSet(object.trace_parent)
         ? globalThis.String(object.trace_parent)
         : "",
+      probe: isSet(object.probe) ? globalThis.Boolean(object.probe) : false,
     };
   },
 
@@ -631,6 +648,9 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     if (message.traceParent !== "") {
       obj.traceParent = message.traceParent;
     }
+    if (message.probe !== false) {
+      obj.probe = message.probe;
+    }
     return obj;
   },
 
@@ -646,6 +666,7 @@ export const EvaluateRequest: MessageFns<EvaluateRequest> = {
     message.projectionVersion = object.projectionVersion ?? "";
     message.documents = object.documents?.map((e) => Document.fromPartial(e)) || [];
     message.traceParent = object.traceParent ?? "";
+    message.probe = object.probe ?? false;
     return message;
   },
 };

@@ -30,6 +30,8 @@ export interface SpooledPart {
   bodyEnd: boolean;
   /** W3C traceparent of the POST that brought it, if that is traced; empty otherwise. */
   traceParent: string;
+  /** Marker of the probe whose event this is, which the gateway made itself; empty for what senders sent. */
+  probe: string;
 }
 
 /** What the rules said of a part: written before the first Append or Raise, used by every replay. */
@@ -53,6 +55,8 @@ export interface Decision {
   spoolPosition: bigint;
   /** Position after it in the spool: where deciding goes on. */
   spoolNext: bigint;
+  /** Marker of the probe whose event was decided; empty for events of senders. A probe is never archived. */
+  probe: string;
 }
 
 /** How far the archive or the alert service has what was decided. */
@@ -94,6 +98,7 @@ function createBaseSpooledPart(): SpooledPart {
     eventsBefore: 0,
     bodyEnd: false,
     traceParent: "",
+    probe: "",
   };
 }
 
@@ -119,6 +124,9 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     }
     if (message.traceParent !== "") {
       writer.uint32(58).string(message.traceParent);
+    }
+    if (message.probe !== "") {
+      writer.uint32(66).string(message.probe);
     }
     return writer;
   },
@@ -192,6 +200,14 @@ export const SpooledPart: MessageFns<SpooledPart> = {
             message.traceParent = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.probe = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -237,6 +253,7 @@ export const SpooledPart: MessageFns<SpooledPart> = {
         : isSet(object.trace_parent)
         ? globalThis.String(object.trace_parent)
         : "",
+      probe: isSet(object.probe) ? globalThis.String(object.probe) : "",
     };
   },
 
@@ -263,6 +280,9 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     if (message.traceParent !== "") {
       obj.traceParent = message.traceParent;
     }
+    if (message.probe !== "") {
+      obj.probe = message.probe;
+    }
     return obj;
   },
 
@@ -280,12 +300,21 @@ export const SpooledPart: MessageFns<SpooledPart> = {
     message.eventsBefore = object.eventsBefore ?? 0;
     message.bodyEnd = object.bodyEnd ?? false;
     message.traceParent = object.traceParent ?? "";
+    message.probe = object.probe ?? "";
     return message;
   },
 };
 
 function createBaseDecision(): Decision {
-  return { id: undefined, verdicts: undefined, disabledCount: 0, deadCount: 0, spoolPosition: 0n, spoolNext: 0n };
+  return {
+    id: undefined,
+    verdicts: undefined,
+    disabledCount: 0,
+    deadCount: 0,
+    spoolPosition: 0n,
+    spoolNext: 0n,
+    probe: "",
+  };
 }
 
 export const Decision: MessageFns<Decision> = {
@@ -313,6 +342,9 @@ export const Decision: MessageFns<Decision> = {
         throw new globalThis.Error("value provided for field message.spoolNext of type uint64 too large");
       }
       writer.uint32(48).uint64(message.spoolNext);
+    }
+    if (message.probe !== "") {
+      writer.uint32(58).string(message.probe);
     }
     return writer;
   },
@@ -378,6 +410,14 @@ export const Decision: MessageFns<Decision> = {
             message.spoolNext = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.probe = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -414,6 +454,7 @@ export const Decision: MessageFns<Decision> = {
         : isSet(object.spool_next)
         ? BigInt(object.spool_next)
         : 0n,
+      probe: isSet(object.probe) ? globalThis.String(object.probe) : "",
     };
   },
 
@@ -437,6 +478,9 @@ export const Decision: MessageFns<Decision> = {
     if (message.spoolNext !== 0n) {
       obj.spoolNext = message.spoolNext.toString();
     }
+    if (message.probe !== "") {
+      obj.probe = message.probe;
+    }
     return obj;
   },
 
@@ -455,6 +499,7 @@ export const Decision: MessageFns<Decision> = {
       ? BigInt(object.spoolPosition)
       : 0n;
     message.spoolNext = (object.spoolNext !== undefined && object.spoolNext !== null) ? BigInt(object.spoolNext) : 0n;
+    message.probe = object.probe ?? "";
     return message;
   },
 };
