@@ -101,7 +101,7 @@ function isEquality(test: Test): boolean {
 /** The texts that a test compares whole values with. */
 function comparedTexts(test: Test): string[] {
   if (test.kind === 'member' && test.operator === 'in') {
-    return test.items.flatMap((item) => (item.kind === 'text' ? [item.text] : []));
+    return test.items.flatMap((item) => (item.kind === 'path' ? [] : [item.text]));
   }
   return test.kind === 'compare' && isEquality(test) && test.value.kind === 'text'
     ? [test.value.text]

@@ -45,10 +45,10 @@ export function checkTest(test: Test): Problem[] {
 
 /** Why a test can never be asked; only patterns and address ranges can be so wrong. */
 function errorOf(test: Test): Problem | undefined {
-  const isPattern = test.kind === 'match' && test.operator === 'regex';
-  const isRange = test.kind === 'member' && test.operator === 'ipInCidr';
-  const compiled = isPattern || isRange ? compileValueTest(test) : undefined;
-  return typeof compiled === 'object' ? compiled : undefined;
+  if (!('operator' in test) || (test.operator !== 'regex' && test.operator !== 'ipInCidr'))
+    return undefined;
+  const compiled = compileValueTest(test);
+  return typeof compiled === 'function' ? undefined : compiled;
 }
 
 /** Numbers are doubles, so that beyond 2^53 a whole number is equal to its neighbours. */

@@ -20,11 +20,10 @@ interface Demand {
  */
 export function contradictionsIn(condition: Condition): string[] {
   switch (condition.kind) {
-    case 'and':
-      return [
-        ...contradictionsOf(condition.operands),
-        ...condition.operands.filter((part) => part.kind !== 'and').flatMap(contradictionsIn),
-      ];
+    case 'and': {
+      const parts = condition.operands.flatMap(partsOf);
+      return [...contradictionsOf(parts), ...parts.flatMap(contradictionsIn)];
+    }
     case 'or':
       return condition.operands.flatMap(contradictionsIn);
     case 'not':
@@ -34,10 +33,15 @@ export function contradictionsIn(condition: Condition): string[] {
   }
 }
 
-/** Among the tests that a chain of `and` demands. */
-function contradictionsOf(operands: readonly Condition[]): string[] {
+/** What a chain of `and` demands, with the parts of chains in parentheses. */
+function partsOf(operand: Condition): readonly Condition[] {
+  return operand.kind === 'and' ? operand.operands.flatMap(partsOf) : [operand];
+}
+
+/** Among the tests that the parts of a chain of `and` demand. */
+function contradictionsOf(parts: readonly Condition[]): string[] {
   const byField = new Map<string, Demand[]>();
-  const demands = operands.flatMap(demandsOf);
+  const demands = parts.flatMap(demandsOf);
   if (demands.length < 2) return [];
   for (const demand of demands) {
     const { key, steps } = resolvePath(demand.test.path);
@@ -51,19 +55,10 @@ function contradictionsOf(operands: readonly Condition[]): string[] {
   return [...byField.values()].filter(isImpossible).map(inWords);
 }
 
-function demandsOf(operand: Condition): Demand[] {
-  switch (operand.kind) {
-    case 'and':
-      return operand.operands.flatMap(demandsOf);
-    case 'or':
-      return [];
-    case 'not': {
-      const { operand: part } = operand;
-      return 'path' in part ? [{ test: part, holds: false }] : [];
-    }
-    default:
-      return [{ test: operand, holds: true }];
-  }
+function demandsOf(part: Condition): Demand[] {
+  if ('path' in part) return [{ test: part, holds: true }];
+  if (part.kind !== 'not' || !('path' in part.operand)) return [];
+  return [{ test: part.operand, holds: false }];
 }
 
 function isAddressTest(test: Test): boolean {

@@ -3,10 +3,9 @@
  * anywhere in the text, as in the original. Takes time linear in the text, times the pattern at worst.
  */
 export function compileGlob(pattern: string): (text: string) => boolean {
-  const pieces = pattern.split('*').filter((piece) => piece !== '');
-  const finders = pieces.map((piece) =>
-    piece.includes('?') ? wildcardFinder(piece) : finder(piece),
-  );
+  const finders = pattern
+    .split('*')
+    .map((piece) => (piece.includes('?') ? wildcardFinder(piece) : finder(piece)));
   // Unanchored, so the leftmost place of each piece leaves most room for the next: no way back is needed.
   return (text) => {
     let at = 0;
@@ -31,7 +30,7 @@ function finder(piece: string): Finder {
 function wildcardFinder(piece: string): Finder {
   const characters = Array.from(piece);
   return (text, from) => {
-    for (let start = from; start <= text.length; start += 1) {
+    for (let start = from; start < text.length; start += 1) {
       const end = matchAt(characters, text, start);
       if (end !== -1) return end;
     }

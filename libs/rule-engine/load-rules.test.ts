@@ -133,8 +133,44 @@ describe('diagnostics', () => {
     ['User.username = "${who}"', 'a reference inside quotes'],
     ['RequestObject.n = 9007199254740993', '9007199254740993 is one'],
     ['User.groups[*] regex "("', 'missing closing )'],
+    ['User[0] exists', 'no event has a field `User[0]`'],
+    ['User.Group[10] = "x"', 'no event has a field `User.Group[10]`; did you mean User.groups?'],
+    ['User.groups = "x[a]"', 'as a whole it is never "x[a]"'],
+    ['User.groups = "[a]x"', 'as a whole it is never "[a]x"'],
+    ['User.groups in (5)', 'as a whole it is never "5"'],
+    ['ResponseStatus.code > "x404"', 'write the number without quotes, not "x404"'],
+    ['ResponseStatus.code > "4040"', 'write the number without quotes, not "4040"'],
+    ['ResponseStatus.code = "x404"', 'it is never "x404"'],
+    ['ResponseStatus.code != "404x"', 'it is never "404x"'],
+    ['Level != "Requests"', '`Level` is never "Requests"'],
   ])('says of %s: %s', (condition, message) => {
     expect(problemsOf(build([rule('r', condition)]))).toEqual([expect.stringContaining(message)]);
+  });
+
+  it.each([
+    ['Xyzzy exists', 'no event has a field `Xyzzy`'],
+    [
+      'ObjectRef = "x"',
+      '`ObjectRef` is an object, which has no value of its own: name a field below it, such as ObjectRef.Resource',
+    ],
+    [
+      'Annotations = "x"',
+      '`Annotations` is an object, which has no value of its own: name a field below it',
+    ],
+  ])('says of %s in full: %s', (condition, message) => {
+    expect(build([rule('r', condition)]).diagnostics).toMatchObject([{ message }]);
+  });
+
+  it('says of a macro what is wrong with it once, where it stands, even if no rule uses it', () => {
+    const macro = { name: 'bad', type: 'macro', macro: 'Verb exists\nand Verb regex "("' };
+    const place = { path: 'spec.rules[0].macro', line: 2, column: 16 };
+    expect(build([macro]).diagnostics).toMatchObject([place]);
+    const [first, ...others] = build([macro, rule('r', '${bad}'), rule('s', '${bad}')]).diagnostics;
+    expect(first).toMatchObject(place);
+    expect(others).toMatchObject([
+      { message: '`${bad}` cannot be used: macro `bad` is wrong, see spec.rules[0].macro' },
+      { message: '`${bad}` cannot be used: macro `bad` is wrong, see spec.rules[0].macro' },
+    ]);
   });
 
   it.each([
@@ -145,6 +181,9 @@ describe('diagnostics', () => {
     'User.groups[*] = "a"',
     'user.username = "a" and objectRef.resource = "pods" and sourceIPs[0] = "::1"',
     'Level != ""',
+    'Level regex "^$"',
+    'Level > "Foo"',
+    'ResponseStatus.code >= 99 and ResponseStatus.code != "404"',
     'Level like "Request*" and Stage not contains "Start"',
     'Verb regex "^(?i)CREATE$"',
     'SourceIPs = "[10.0.0.8 10.0.0.9]" and User.groups contains "admin"',

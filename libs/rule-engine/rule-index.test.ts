@@ -7,7 +7,8 @@ import * as fc from 'fast-check';
 import type { Condition } from './condition';
 import { explainCondition } from './explain';
 import { FieldReader } from './field-source';
-import { TRUE } from './outcome';
+import { FALSE, TRUE } from './outcome';
+import { parseCondition } from './parse-condition';
 import { Planner, type Plan } from './plan';
 import { demandedResources, ProjectionBuilder } from './projection';
 import { RuleIndex, type IndexedRule } from './rule-index';
@@ -43,6 +44,12 @@ function plainMatches(conditions: readonly Condition[], event: EventFields): num
   return conditions.flatMap((condition, rule) =>
     explainCondition(condition, event).holds ? [rule] : [],
   );
+}
+
+function parsed(text: string): Condition {
+  const { condition } = parseCondition(text);
+  if (condition === undefined) throw new Error(`expected a condition: ${text}`);
+  return condition;
 }
 
 function decode(event: unknown): DecodedEvent {
@@ -111,20 +118,7 @@ function isOrdinary(event: DecodedEvent): boolean {
 }
 
 it('counts a comparison that meets the wrong type for each rule that has it, once an event', () => {
-  const bad: Condition = {
-    kind: 'compare',
-    path: {
-      kind: 'path',
-      isReference: false,
-      segments: [{ key: 'RequestURI', indexes: [] }],
-      from: 0,
-      to: 0,
-    },
-    operator: '>',
-    value: { kind: 'number', text: '5', from: 0, to: 0 },
-    from: 0,
-    to: 0,
-  };
+  const bad = parsed('RequestURI > 5');
   const engine = new Engine([bad, { kind: 'not', operand: bad, from: 0, to: 0 }]);
   const event = decode({ Verb: 'get', RequestURI: '/api' });
   expect(engine.matches(event)).toEqual([1]);
@@ -132,61 +126,119 @@ it('counts a comparison that meets the wrong type for each rule that has it, onc
   expect(engine.mismatches).toEqual([2, 2]);
 });
 
-it('asks the rules that name a resource of no event of another one', () => {
-  const reader = new FieldReader();
-  const planner = new Planner(reader);
+describe('settling', () => {
+  /** Who was asked, of rules that need no more than verb, resource and subresource to be settled. */
   const asked: string[] = [];
-  const ruleOf = (name: string, resources: readonly string[] | undefined): IndexedRule => {
-    const ask = (): typeof TRUE => {
-      asked.push(name);
-      return TRUE;
-    };
-    const plan: Plan = { kind: 'test', id: name.length, cost: 1, isIndexed: true, ask };
-    return { plan, resources: resources && new Set(resources) };
+  const indexOf = (rules: Record<string, readonly string[] | undefined>): RuleIndex => {
+    const reader = new FieldReader();
+    const planner = new Planner(reader);
+    const indexed = Object.entries(rules).map(([name, resources], id): IndexedRule => {
+      const ask = (): typeof TRUE => {
+        asked.push(name);
+        return TRUE;
+      };
+      const plan: Plan = { kind: 'test', id, cost: 1, isIndexed: true, ask };
+      return { plan, resources: resources && new Set(resources) };
+    });
+    return new RuleIndex(indexed, planner, reader);
   };
-  const index = new RuleIndex(
-    [
-      ruleOf('any', undefined),
-      ruleOf('both', ['pods', 'secrets']),
-      ruleOf('never', []),
-      ruleOf('secrets', ['secrets']),
-    ],
-    planner,
-    reader,
-  );
-  const namesFor = (event: unknown): string[] => {
+  const askedOf = (index: RuleIndex, event: unknown): string[] => {
     asked.length = 0;
     index.evaluate(decode(event), { matched: () => undefined, mismatched: () => undefined });
     return [...asked];
   };
-  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'secrets' } })).toEqual([
-    'any',
-    'both',
-    'secrets',
-  ]);
-  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'pods' } })).toEqual(['any', 'both']);
-  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'made-up' } })).toEqual(['any']);
-  expect(namesFor({ Verb: 'get' })).toEqual(['any']);
-  // What is no text may be equal to one, as a text.
-  expect(namesFor({ ObjectRef: { Resource: 5 } })).toEqual(['any', 'both', 'never', 'secrets']);
-  // It was settled before.
-  expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'pods' } })).toEqual([]);
+
+  it('asks the rules that name a resource of no event of another one', () => {
+    const index = indexOf({
+      any: undefined,
+      both: ['pods', 'secrets'],
+      never: [],
+      secrets: ['secrets'],
+    });
+    const namesFor = (event: unknown): string[] => askedOf(index, event);
+    expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'secrets' } })).toEqual([
+      'any',
+      'both',
+      'secrets',
+    ]);
+    expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'pods' } })).toEqual(['any', 'both']);
+    expect(namesFor({ Verb: 'get', ObjectRef: { Resource: 'made-up' } })).toEqual(['any']);
+    expect(namesFor({ Verb: 'get' })).toEqual(['any']);
+    // What is no text may be equal to one, as a text.
+    expect(namesFor({ ObjectRef: { Resource: 5 } })).toEqual(['any', 'both', 'never', 'secrets']);
+  });
+
+  it.each([
+    ['a verb and a resource', { Verb: 'get', ObjectRef: { Resource: 'pods' } }, []],
+    ['a verb alone', { Verb: 'get' }, []],
+    ['nothing at all', {}, []],
+    ['the longest verb that is kept', { Verb: 'v'.repeat(128) }, []],
+    ['a longer verb', { Verb: 'v'.repeat(129) }, ['any']],
+    ['a verb that is no text', { Verb: 5 }, ['any']],
+    ['a longer resource', { ObjectRef: { Resource: 'r'.repeat(129) } }, ['any']],
+    ['a longer subresource', { ObjectRef: { Subresource: 's'.repeat(129) } }, ['any']],
+  ])('asks again at the second event with %s: %#', (_what, event, again) => {
+    const index = indexOf({ any: undefined });
+    expect(askedOf(index, event)).toEqual(['any']);
+    expect(askedOf(index, event)).toEqual(again);
+  });
+
+  it('keeps what was settled for one kind of event apart from every other kind', () => {
+    const index = indexOf({ any: undefined });
+    const objects = [
+      undefined,
+      ...['', 'b', '1:b'].flatMap((Resource) =>
+        ['', 'c', '0'].map((Subresource) => ({ Resource, Subresource })),
+      ),
+    ];
+    const kinds = ['', '0', 'a', 'a/1:b'].flatMap((Verb) =>
+      objects.map((ObjectRef) => ({ Verb, ObjectRef })),
+    );
+    expect(kinds.map((event) => askedOf(index, event))).toEqual(kinds.map(() => ['any']));
+    expect(kinds.map((event) => askedOf(index, event))).toEqual(kinds.map(() => []));
+  });
+});
+
+it('tells nobody of rules that met no value of the wrong type', () => {
+  const engine = new Engine([parsed('RequestURI = "/api"')]);
+  engine.matches(decode({ RequestURI: '/api' }));
+  expect(engine.mismatches).toEqual([]);
+});
+
+it('asks a part that rules share once an event, and of each event anew', () => {
+  const reader = new FieldReader();
+  const planner = new Planner(reader);
+  let askCount = 0;
+  const shared: Plan = {
+    ...{ kind: 'test', id: -1, cost: 1, isIndexed: false },
+    ask: (current) => {
+      askCount += 1;
+      return current.read(current.slot({ field: 'RequestURI' })) === '/api' ? TRUE : FALSE;
+    },
+  };
+  const rules = [shared, planner.not(shared), planner.join('or', [shared, planner.not(shared)])];
+  const index = new RuleIndex(
+    rules.map((plan) => ({ plan, resources: undefined })),
+    planner,
+    reader,
+  );
+  const matchesOf = (event: unknown): number[] => {
+    const found: number[] = [];
+    index.evaluate(decode(event), {
+      matched: (rule) => found.push(rule),
+      mismatched: () => undefined,
+    });
+    return found;
+  };
+  expect(matchesOf({ RequestURI: '/api' })).toEqual([0, 2]);
+  expect(askCount).toBe(1);
+  expect(matchesOf({ RequestURI: '/apis' })).toEqual([1, 2]);
+  expect(askCount).toBe(2);
+  expect(matchesOf({ RequestURI: '/api' })).toEqual([0, 2]);
 });
 
 it('stays fast when every event has a resource of its own', () => {
-  const rules = Array.from({ length: 50 }, (): Condition => ({
-    kind: 'exists',
-    path: {
-      kind: 'path',
-      isReference: false,
-      segments: [{ key: 'Verb', indexes: [] }],
-      from: 0,
-      to: 0,
-    },
-    negated: true,
-    from: 0,
-    to: 0,
-  }));
+  const rules = Array.from({ length: 50 }, () => parsed('Verb not exists'));
   const engine = new Engine(rules);
   for (let i = 0; i < 20_000; i += 1) {
     engine.matches(decode({ Verb: 'get', ObjectRef: { Resource: `r${i}` } }));

@@ -174,6 +174,27 @@ it('explains a rule with every value it saw', () => {
   expect(set.explain('alerting-rule.gone', seen)).toBeUndefined();
 });
 
+it('explains in full', () => {
+  const set = build([rule('r', 'not (Verb in ("list", "watch"))')]);
+  expect(set.explain('alerting-rule.r', event({ Verb: 'get' }))).toEqual({
+    kind: ExplanationKind.NOT,
+    holds: true,
+    text: '',
+    values: [],
+    isMismatch: false,
+    parts: [
+      {
+        kind: ExplanationKind.TEST,
+        holds: false,
+        text: 'Verb in ("list", "watch")',
+        values: ['"get"'],
+        isMismatch: false,
+        parts: [],
+      },
+    ],
+  });
+});
+
 it('explains with no more values, and of each no more, than people read', () => {
   const set = build([rule('r', 'RequestObject.a[*] = 1')]);
   const values = ['x'.repeat(5_000), ...Array.from({ length: 500 }, () => 7)];

@@ -92,6 +92,23 @@ describe('like', () => {
     );
   });
 
+  it.each([
+    ['', '', true],
+    ['*', '', true],
+    ['?', '', false],
+    ['a?', 'a', false],
+    ['a?', 'ba', false],
+    ['a?c', 'a\uffffc', true],
+    ['a?c', 'a😀c', true],
+    ['a??c', 'a😀c', false],
+    ['a*b', 'ab', true],
+    ['a*b', 'ba', false],
+    ['aa*a', 'aa', false],
+    ['a?*b', 'acb', true],
+  ])('%j in %j: %s', (pattern, text, expected) => {
+    expect(compileGlob(pattern)(text)).toBe(expected);
+  });
+
   it('takes no more than linear time: one that goes back would not end', () => {
     expect(compileGlob('*a?a*a?b*')('a'.repeat(200_000))).toBe(false);
   });
