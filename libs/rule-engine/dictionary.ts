@@ -1,6 +1,6 @@
 import { Severity } from '@auditing/proto/rule';
 import type { Condition, Test } from './condition';
-import { expandCondition, macroOf, reasonOf, type Meaning, type Scope } from './expand';
+import { expandCondition, macroOf, notAList, type Meaning, type Scope } from './expand';
 import { FlatMacros } from './flat-macros';
 import { parseCondition } from './parse-condition';
 import { warning, type Problem } from './problem';
@@ -153,7 +153,7 @@ export class Dictionary {
       const meaning = scope(name);
       if (meaning.kind !== 'list') {
         const path = `${entry.path}.list[${i}]`;
-        resource.report.error(path, `\`${item}\` ${reasonOf(meaning, 'list')}`);
+        resource.report.error(path, `\`${item}\` ${notAList(meaning)}`);
         return broken(entry, path);
       }
       items.push(...meaning.items);
@@ -218,7 +218,7 @@ function quotedReferences(text: string): Problem[] {
   const problems: Problem[] = [];
   for (const quoted of text.matchAll(/"(?:[^"\\]|\\[^])*"/g)) {
     const inside = quoted[0].search(REFERENCE);
-    if (inside === -1 || text[quoted.index - 1] === '.') continue;
+    if (inside === -1 || isKey(text, quoted.index)) continue;
     problems.push(
       warning(
         quoted.index + inside,
@@ -227,4 +227,9 @@ function quotedReferences(text: string): Problem[] {
     );
   }
   return problems;
+}
+
+/** Whether the quoted text that begins at a place is a key of a path: `labels."a/b"`, `labels["a/b"]`. */
+function isKey(text: string, at: number): boolean {
+  return /[.[]$/.test(text.slice(0, at));
 }

@@ -103,7 +103,7 @@ class Expander {
     if (!path.isReference) return path;
     const meaning = this.scope(path.segments[0].key);
     if (meaning.kind === 'alias') return followAlias(path, meaning.path);
-    this.refuse(path, UNFIT_FOR_FIELD[meaning.kind] ?? reasonOf(meaning, 'alias'));
+    this.refuse(path, meaning.kind === 'none' ? meaning.reason : UNFIT_FOR_FIELD[meaning.kind]);
     return undefined;
   }
 
@@ -111,12 +111,15 @@ class Expander {
     const items: Membership['items'][number][] = [];
     let isComplete = true;
     for (const item of test.items) {
-      const meaning = item.kind === 'path' ? this.scope(item.segments[0].key) : undefined;
-      if (item.kind !== 'path' || meaning === undefined) items.push(item);
-      else if (meaning.kind === 'list')
+      if (item.kind !== 'path') {
+        items.push(item);
+        continue;
+      }
+      const meaning = this.scope(item.segments[0].key);
+      if (meaning.kind === 'list') {
         items.push(...meaning.items.map((text) => textAt(text, item)));
-      else {
-        this.refuse(item, reasonOf(meaning, 'list'));
+      } else {
+        this.refuse(item, notAList(meaning));
         isComplete = false;
       }
     }
@@ -136,14 +139,14 @@ export function macroOf(path: Path, scope: Scope): Extract<Meaning, { kind: 'mac
 }
 
 /** What to say of a reference that stands where a field must. */
-const UNFIT_FOR_FIELD: Partial<Record<Meaning['kind'], string>> = {
+const UNFIT_FOR_FIELD = {
   list: 'is a list; it can stand behind `in` and `ipInCidr` only',
   macro: 'is a macro, which is a whole condition; an alias names a field',
 };
 
-/** Completes "`${x}` …" for a name that means something else than was expected, or nothing. */
-export function reasonOf(meaning: Meaning, expected: Meaning['kind']): string {
-  return meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not ${expected}`;
+/** Completes "`${x}` …" for a name that means no list. */
+export function notAList(meaning: Meaning): string {
+  return meaning.kind === 'none' ? meaning.reason : `is of type ${meaning.kind}, not list`;
 }
 
 /** The field of an alias, with what follows the reference to it. */

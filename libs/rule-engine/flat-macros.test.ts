@@ -34,6 +34,15 @@ it.each([
   expect(meaning(text, flatResource({ m: macro }))).toBe(expected);
 });
 
+it('puts in lists and aliases where macros are taken apart, too', () => {
+  const resource = flatResource({ m: '${who} in ${few} or B' }) as { spec: { rules: Resource[] } };
+  resource.spec.rules.push(
+    { name: 'who', type: 'alias', alias: 'User.uid' },
+    { name: 'few', type: 'list', list: ['x'] },
+  );
+  expect(meaning('C and ${m}', resource)).toBe('(C and User.uid in ("x")) or B');
+});
+
 it('keeps macros together where nobody asks for it', () => {
   expect(meaning('C and ${m}', flatResource({ m: 'A or B' }, 'true'))).toBe('C and (A or B)');
 });

@@ -3,6 +3,13 @@ import { parseCondition } from './parse-condition';
 import { printCondition } from './print-condition';
 import { locate } from './problem';
 
+const FIELD = 'expected a field such as Verb, `(` or `not`';
+const TEXT = 'expected a text in double quotes or a number';
+const VALUE = 'expected a text in double quotes, a number or `true` or `false`';
+const OPERATOR =
+  'expected an operator such as = != < > in contains like regex exists, `not`, `and` or `or`';
+const FIELDS = 'texts stand in double quotes; no field is compared with another';
+
 /** The first problem of a text as people see it. */
 function problemOf(text: string): string {
   const [problem] = parseCondition(text).problems;
@@ -77,6 +84,41 @@ describe('a text that is no condition', () => {
     expect(problemOf(text)).toContain(hint);
   });
 
+  it.each([
+    ['AND a = 1', `1:1 ${FIELD}, found \`AND\`: a condition stands before \`AND\``],
+    ['a = 1 or\n  or b', `2:3 ${FIELD}, found \`or\`: a condition stands before \`or\``],
+    ['a = 1 AND', `1:10 ${FIELD}, found the end`],
+    ['a =   ', `1:7 ${VALUE}, found the end`],
+    ['a = and', `1:5 ${VALUE}, found \`and\`: ${FIELDS}`],
+    ['a = b ${x}', `1:5 ${VALUE}, found \`b\`: ${FIELDS}`],
+    ['a = b +5', `1:5 ${VALUE}, found \`b\`: ${FIELDS}`],
+    ['a1 = b', `1:6 ${VALUE}, found \`b\`: ${FIELDS}`],
+    ['a = ~b', `1:5 ${VALUE}, found \`~\``],
+    ['a > true', `1:5 ${TEXT}, found \`true\`: texts stand in double quotes`],
+    ['a <b', `1:4 ${TEXT}, found \`b\`: ${FIELDS}`],
+    ['a < = 1', `1:5 ${TEXT}, found \`=\``],
+    ['a > 5"x"', '1:6 expected `and` or `or`, found `"x"`'],
+    [
+      'a not  = 1',
+      '1:8 expected `in`, `contains`, `like`, `regex` or `exists`, found `=`: write `!=`',
+    ],
+    ['a not b = 1', '1:7 expected `in`, `contains`, `like`, `regex` or `exists`, found `b`'],
+    ['a not in = 1', '1:10 expected a list such as ${name} or `(`, found `=`'],
+    [
+      'a in "b" and c',
+      '1:6 expected a list such as ${name} or `(`, found `"b"`: a list stands in parentheses',
+    ],
+    ['a in b', '1:6 expected a text in double quotes, a number or a list such as ${name}, not b'],
+    ['a b', `1:3 ${OPERATOR}, found \`b\``],
+    ['a "b c"', `1:3 ${OPERATOR}, found \`"b c"\``],
+    ['a "b\\"c"', `1:3 ${OPERATOR}, found \`"b\\"c"\``],
+    ['a "bc', `1:3 ${OPERATOR}, found \`"bc\`: this text is not closed by a double quote`],
+    [`a "${'b'.repeat(50)}"`, `1:3 ${OPERATOR}, found \`"${'b'.repeat(40)}\``],
+    [`a ${'b'.repeat(50)}`, `1:3 ${OPERATOR}, found \`${'b'.repeat(40)}\``],
+  ])('says of %j all of: %s', (text, problem) => {
+    expect(problemOf(text).split('\n')[0]).toBe(problem);
+  });
+
   it('counts columns in characters and shows a window of a long line', () => {
     expect(problemOf('"😀"').split('\n')[0]).toContain('1:1 ');
     expect(problemOf('a = "😀" b')).toContain('1:9 ');
@@ -95,6 +137,52 @@ describe('hostile texts', () => {
   ])('are refused, not suffered: too many %s', (_what, text) => {
     expect(parseCondition(text).problems).toHaveLength(1);
     expect(parseCondition(text).condition).toBeUndefined();
+  });
+
+  it.each([
+    ['a[2147483648] = 1', ''],
+    ['a[2147483649] = 1', '1:1 an index is at most 2147483648'],
+    ['a[0:2147483648] = 1', ''],
+    ['a[0:2147483649] = 1', '1:1 an index is at most 2147483648'],
+    ['a[2147483649:] = 1', '1:1 an index is at most 2147483648'],
+    ['a[3:3] = 1', ''],
+    [
+      'a[4:3] = 1',
+      '1:1 the range [4:3] ends before it starts; write [start:end], end not included',
+    ],
+  ])('%s: %j', (text, problem) => {
+    expect(problemOf(text).split('\n')[0]).toBe(problem);
+  });
+
+  const tooDeep = 'a condition is nested at most 200 deep; move parts of it into macros';
+  it.each([
+    ['parentheses', (n: number) => `${'('.repeat(n)}a${')'.repeat(n)}`, tooDeep],
+    ['negations', (n: number) => `${'!'.repeat(n)}a`, tooDeep],
+    [
+      'negations in parentheses',
+      (n: number) => `a or ${'!('.repeat(n / 2)}a${')'.repeat(n / 2)}`,
+      tooDeep,
+    ],
+    [
+      'changes between and and or',
+      (n: number) =>
+        `a${Array.from({ length: n }, (_, i) => (i % 2 === 0 ? ' or a' : ' and a')).join('')}`,
+      tooDeep,
+    ],
+    [
+      'characters',
+      (n: number) => 'a'.repeat(n + 65_536 - 200),
+      'a condition has at most 65536 characters, not 65538',
+    ],
+  ])('may have as many %s as the limit says, no more', (_what, textOf, problem) => {
+    expect(parseCondition(textOf(200)).condition).toBeDefined();
+    expect(parseCondition(textOf(202)).problems).toMatchObject([{ message: problem }]);
+  });
+
+  it('may end where the parser itself gives up', () => {
+    expect(parseCondition('('.repeat(60_000)).problems).toMatchObject([
+      { message: 'too deeply nested at `(`; move parts of the condition into macros' },
+    ]);
   });
 
   it('does not mind a long chain', () => {

@@ -56,7 +56,7 @@ const KEYWORD = /^(?:and|or|not|in|like|contains|exists|regexp?|ipInCidr)(?![\w-
  * @param thrown - what the parser threw
  */
 export function explainSyntaxError(parser: LRParser, text: string, thrown: unknown): Problem {
-  const at = skipBlanks(text, stuckAt(thrown) ?? text.length);
+  const at = stuckAt(thrown) ?? text.length;
   const before = text.slice(0, at);
   const expected = CANDIDATES.filter(([, sample]) => goesOn(parser, before, sample)).map(
     ([name]) => name,
@@ -87,7 +87,7 @@ function hintAt(text: string, at: number, expected: readonly string[]): string |
   if (keyword !== undefined) {
     if (keyword !== keyword.toLowerCase() && keyword !== keyword.toUpperCase())
       return lowerCased(keyword);
-    const isJoin = /^(?:and|or)$/i.test(keyword);
+    const isJoin = /and|or/i.test(keyword);
     if (expected.includes(FIELD))
       return `a ${isJoin ? 'condition' : 'field'} stands before \`${keyword}\``;
   }
@@ -126,13 +126,10 @@ function goesOn(parser: LRParser, before: string, sample: string): boolean {
   }
 }
 
+/** Where the parser stopped: never at a blank. */
 function stuckAt(thrown: unknown): number | undefined {
   const digits = thrown instanceof SyntaxError ? /\d+$/.exec(thrown.message)?.[0] : undefined;
   return digits === undefined ? undefined : Number(digits);
-}
-
-function skipBlanks(text: string, at: number): number {
-  return at + (/^[ \t\r\n]*/.exec(text.slice(at))?.[0].length ?? 0);
 }
 
 function nextWord(text: string, at: number): string {
