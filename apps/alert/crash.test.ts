@@ -1,57 +1,39 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { build } from 'esbuild';
-import { AlertServiceService, DeliveryState } from '@auditing/proto/alert';
+import { DeliveryState, ListRequest, type Alert, type AlertStatus } from '@auditing/proto/alert';
+import { AuditEvent } from '@auditing/proto/event';
 import { RuleServiceService } from '@auditing/proto/rule';
-import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
 import { admitAll } from '@auditing/service/testing/admit-all';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
 import { INSECURE } from '@auditing/service/grpc-tls';
 import { testRuntime } from '@auditing/service/testing/runtime';
-import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
+import { buildAlert, type AlertProcess, type StartAlert } from './testing/alert-process';
+import { namesIn, startFaultServer, type FaultServer, type Posted } from './testing/fault-server';
 import { scratchFolder } from './testing/opened';
 import { ruleStub } from './testing/rule-stub';
-import { ALL, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
+import { sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
+
+jest.setTimeout(180_000);
 
 const KILLS = 8;
 const ALERTS_PER_BATCH = 5;
-
-type AlertClient = GrpcClient<typeof AlertServiceService>;
-
-/** The alert service as a process of its own. */
-interface Process {
-  readonly client: AlertClient;
-  readonly kill: () => Promise<void>;
-}
+const { signal: SIGNAL } = new AbortController();
 
 describe('kill -9 of the process', () => {
   const scratch = scratchFolder();
   const runtime = testRuntime();
-  const main = join(scratch.path, 'main.mjs');
+  const rule = ruleStub([]);
+  let start: StartAlert;
   let webhook: FaultServer;
+  let alertmanager: FaultServer;
   let ruleAddress: string;
-  let running: Process | undefined;
+  let running: AlertProcess | undefined;
 
   beforeAll(async () => {
-    await build({
-      entryPoints: [join(__dirname, 'main.ts')],
-      outfile: main,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      external: ['@mongodb-js/zstd'],
-      logLevel: 'error',
-      banner: {
-        js: "import{createRequire as __cr}from'node:module';const require=__cr(import.meta.url);",
-      },
-    });
-    webhook = await startFaultServer();
-    const rule = ruleStub([sampleReceiver('webhook', webhook.url)]);
+    start = await buildAlert(scratch.path);
     ruleAddress = await serveGrpc(runtime, {
       listen: '127.0.0.1:0',
       credentials: INSECURE,
@@ -59,83 +41,92 @@ describe('kill -9 of the process', () => {
       maxConnectionAgeMs: 0,
       admit: admitAll,
     });
-  }, 60_000);
-  afterAll(async () => {
+  });
+  beforeEach(async () => {
+    webhook = await startFaultServer();
+    alertmanager = await startFaultServer();
+  });
+  afterEach(async () => {
     await running?.kill();
-    await runtime.stop();
     await webhook.close();
+    await alertmanager.close();
+  });
+  afterAll(async () => {
+    await runtime.stop();
     scratch.remove();
   });
 
-  const start = async (): Promise<Process> => {
-    const child = spawn(process.execPath, [main], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: {
-        AUDITING_DATA_DIR: scratch.path,
-        AUDITING_GRPC_LISTEN: '127.0.0.1:0',
-        AUDITING_ADMIN_PORT: '0',
-        AUDITING_RULE_ADDRESS: ruleAddress,
-      },
-    });
-    const { alert } = await readyLine(child);
-    const client = grpcClient(AlertServiceService, alert ?? '', { credentials: INSECURE });
-    return {
-      client,
-      async kill() {
-        client.close();
-        if (child.exitCode !== null) return;
-        const exited = once(child, 'exit');
-        child.kill('SIGKILL');
-        await exited;
-      },
-    };
-  };
-
-  test('loses no alert that was taken, and sends none under two ids', async () => {
-    const { signal } = new AbortController();
-    const taken = new Set<string>();
-    // Some requests stay without an answer, so that most kills hit one under way.
-    webhook.behave = () => (webhook.posted.length % 7 === 0 ? 'hang' : { status: 200 });
+  /** Raises batches while the process is killed again and again; gives all that was taken in the end. */
+  const raiseAndKill = async (
+    env: Readonly<Record<string, string>>,
+    batch: (sequence: number) => Alert[],
+  ): Promise<Alert[]> => {
+    const all = { AUDITING_RULE_ADDRESS: ruleAddress, ...env };
+    const taken: Alert[] = [];
     let sequence = 0;
+    // What was not answered is sent again to the next process, as the gateway does.
+    const raiseNext = async ({ client }: AlertProcess): Promise<boolean> => {
+      const alerts = batch(sequence);
+      const isTaken = await client.api.raise(sampleRequest(sequence + 1, alerts), SIGNAL).then(
+        () => true,
+        () => false,
+      );
+      if (isTaken) {
+        taken.push(...alerts);
+        sequence += 1;
+      }
+      return isTaken;
+    };
     for (let kill = 0; kill < KILLS; kill += 1) {
-      running = await start();
+      const victim = (running = await start(all));
       const killing = new AbortController();
       const killed = sleep(300 + kill * 50).then(async () => {
-        await running?.kill();
+        await victim.kill();
         killing.abort();
       });
       while (!killing.signal.aborted) {
-        const alerts = sampleAlerts(`batch-${sequence}`, ALERTS_PER_BATCH);
-        // What was not answered is sent again to the next process, as the gateway does.
-        const isTaken = await running.client.api
-          .raise(sampleRequest(sequence + 1, alerts), signal)
-          .then(
-            () => true,
-            () => false,
-          );
-        if (!isTaken) {
-          await sleep(5);
-          continue;
-        }
-        for (const { event } of alerts) taken.add(event?.objectRef?.name ?? '');
-        sequence += 1;
+        await raiseNext(victim);
+        await sleep(5);
       }
       await killed;
     }
-    webhook.behave = () => ({ status: 200 });
-    running = await start();
-    const { api } = running.client;
-    await until(
-      'everything is delivered',
-      async () => {
-        const { alerts } = await api.list(ALL, signal);
-        return alerts.every(({ deliveries }) => deliveries[0]?.state === DeliveryState.DELIVERED);
-      },
-      30_000,
+    const last = (running = await start(all));
+    await until('the last batch is taken', () => raiseNext(last));
+    return taken;
+  };
+
+  const listed = async (): Promise<AlertStatus[]> => {
+    const found: AlertStatus[] = [];
+    for (let cursor = ''; ;) {
+      const request = ListRequest.fromPartial({ limit: 1_000, cursor });
+      const page = await running!.client.api.list(request, SIGNAL);
+      found.push(...page.alerts);
+      cursor = page.nextCursor;
+      if (cursor === '') return found;
+    }
+  };
+  const allDelivered = async (): Promise<boolean> =>
+    (await listed()).every(({ deliveries }) =>
+      deliveries.every(({ state }) => state === DeliveryState.DELIVERED),
     );
+
+  test('loses no alert that was taken, and sends none under two ids', async () => {
+    rule.use([sampleReceiver('webhook', webhook.url)]);
+    // Some requests stay without an answer, so that most kills hit one under way.
+    webhook.behave = () => (webhook.posted.length % 7 === 0 ? 'hang' : { status: 200 });
+    const env = {
+      AUDITING_DATA_DIR: join(scratch.path, 'alone'),
+      AUDITING_ALERT_RATE: '0',
+    };
+    const taken = await raiseAndKill(env, (sequence) =>
+      sampleAlerts(`batch-${sequence}`, ALERTS_PER_BATCH),
+    );
+    webhook.behave = () => ({ status: 200 });
+    await until('everything is delivered', allDelivered);
     const delivered = new Set(webhook.taken.flatMap(namesIn));
-    expect(taken.size).toBeGreaterThan(KILLS * ALERTS_PER_BATCH);
-    expect([...taken].filter((name) => !delivered.has(name))).toEqual([]);
+    const names = taken.map(({ event }) => event?.objectRef?.name ?? '');
+    expect(names.length).toBeGreaterThan(KILLS * ALERTS_PER_BATCH);
+    expect(names.filter((name) => !delivered.has(name))).toEqual([]);
     const idsOf = new Map<string, Set<unknown>>();
     for (const posted of webhook.posted) {
       const [name = ''] = namesIn(posted);
@@ -143,13 +134,104 @@ describe('kill -9 of the process', () => {
       idsOf.set(name, ids.add(posted.headers['auditing-delivery-id']));
     }
     expect([...idsOf.values()].every((ids) => ids.size === 1)).toBe(true);
-  }, 120_000);
+  });
+
+  test('with open groups and digests: each alert is told of once, under one fingerprint', async () => {
+    rule.use([
+      sampleReceiver('webhook', webhook.url),
+      sampleReceiver('alertmanager', alertmanager.url),
+    ]);
+    for (const server of [webhook, alertmanager]) {
+      server.behave = () => (server.posted.length % 9 === 0 ? 'hang' : { status: 200 });
+    }
+    const env = {
+      AUDITING_DATA_DIR: join(scratch.path, 'grouped'),
+      AUDITING_ALERT_GROUP_WINDOW: '700ms',
+      AUDITING_ALERT_RATE: '60',
+      AUDITING_ALERT_BURST: '5',
+      AUDITING_ALERT_DIGEST_INTERVAL: '300ms',
+      AUDITING_ALERT_TRY_TIMEOUT: '1s',
+    };
+    const taken = await raiseAndKill(env, groupedBatch);
+    for (const server of [webhook, alertmanager]) server.behave = () => ({ status: 200 });
+    for (const rules of [REPEATED, FLOOD]) {
+      const count = taken.filter((one) => one.rule === rules).length;
+      for (const server of [webhook, alertmanager]) {
+        await until(`${count} of ${rules} are told`, () => toldOf(server.taken, rules) >= count);
+      }
+    }
+    await until('everything is delivered', allDelivered);
+    for (const server of [webhook, alertmanager]) {
+      for (const rules of [REPEATED, FLOOD]) {
+        const count = taken.filter((one) => one.rule === rules).length;
+        expect(toldOf(server.taken, rules)).toBe(count);
+      }
+      const all = server.taken.flatMap(alertsIn);
+      const isDigest = ({ labels }: Told): boolean => labels['digest'] === 'true';
+      expect(all.some(isDigest)).toBe(true);
+      expect(all.some((one) => !isDigest(one) && Number(one.annotations['count']) > 1)).toBe(true);
+      for (const labels of labelsByAlert(server.posted).values()) expect(labels.size).toBe(1);
+    }
+  });
 });
 
-async function readyLine(child: ChildProcess): Promise<Record<string, string>> {
-  if (!child.stdout) throw new Error('the process has no stdout');
-  for await (const line of createInterface(child.stdout)) {
-    if (line.startsWith('ready ')) return JSON.parse(line.slice(6)) as Record<string, string>;
+const REPEATED = 'alerting-rule.Repeated';
+const FLOOD = 'alerting-rule.Flood';
+
+/** Some alerts of objects that come again in each batch, and some of objects that do not. */
+function groupedBatch(sequence: number): Alert[] {
+  const at = (name: string, place: number): Partial<Alert> => {
+    const alert = sampleAlert(name);
+    const identity = `${sequence}/${place}`;
+    const event = AuditEvent.fromPartial({
+      ...alert.event,
+      key: createHash('sha256').update(identity).digest(),
+      auditId: identity,
+      requestReceivedTimestamp: { seconds: 1_732_381_067n + BigInt(sequence), nanos: place },
+    });
+    return { event };
+  };
+  return [0, 1, 2, 3, 4, 5].map((place) => {
+    const isRepeated = place < 3;
+    const name = isRepeated ? `web-${place}` : `flood-${sequence}-${place}`;
+    return sampleAlert(name, {
+      rule: isRepeated ? REPEATED : FLOOD,
+      ...at(name, place),
+    });
+  });
+}
+
+interface Told {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+function alertsIn({ body }: Posted): readonly Told[] {
+  return (Array.isArray(body) ? body : (body as { alerts: Told[] }).alerts) as readonly Told[];
+}
+
+/** What an alert is, whatever it was sent as: the first event of its group, or those of its digest. */
+function identityOf({ annotations }: Told): string {
+  return `${annotations['rule']} ${annotations['eventKey'] ?? annotations['eventKeys']}`;
+}
+
+/** How many alerts of a rule a receiver knows of: the last count of each group, and those of the digests. */
+function toldOf(posted: readonly Posted[], rule: string): number {
+  const counts = new Map<string, number>();
+  for (const one of posted.flatMap(alertsIn)) {
+    if (one.annotations['rule'] !== rule) continue;
+    const count = Number(one.annotations['count']);
+    counts.set(identityOf(one), Math.max(count, counts.get(identityOf(one)) ?? 0));
   }
-  throw new Error('the process ended before it was ready');
+  return [...counts.values()].reduce((sum, count) => sum + count, 0);
+}
+
+/** Label sets under which each alert was sent: Alertmanager knows it by these. */
+function labelsByAlert(posted: readonly Posted[]): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const one of posted.flatMap(alertsIn)) {
+    const labels = found.get(identityOf(one)) ?? new Set();
+    found.set(identityOf(one), labels.add(JSON.stringify(Object.entries(one.labels).sort())));
+  }
+  return found;
 }

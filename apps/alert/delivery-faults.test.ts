@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DeliveryState, type AlertStatus } from '@auditing/proto/alert';
 import { Priority } from '@auditing/proto/event';
-import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
+import { namesIn, startFaultServer, type FaultServer, type Posted } from './testing/fault-server';
 import { opened, scratchFolder, type Opened } from './testing/opened';
 import { ruleStub } from './testing/rule-stub';
 import { ALL, sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
@@ -10,6 +10,18 @@ import { until } from './testing/until';
 
 const SIGNAL = new AbortController().signal;
 const QUICK = { AUDITING_ALERT_TRY_TIMEOUT: '300ms' };
+
+/** By what a receiver knows alerts: labels and start for Alertmanager, the id in the header for a webhook. */
+function identitiesIn(posted: readonly Posted[]): string[] {
+  const all = posted.flatMap(({ body, headers }) =>
+    Array.isArray(body)
+      ? (body as { labels: object; startsAt: string }[]).map(({ labels, startsAt }) =>
+          JSON.stringify([labels, startsAt]),
+        )
+      : [String(headers['auditing-delivery-id'])],
+  );
+  return [...new Set(all)];
+}
 
 describe('delivery to a server that fails', () => {
   const scratch = scratchFolder();
@@ -65,28 +77,53 @@ describe('delivery to a server that fails', () => {
     expect([...ids]).toEqual([alert?.deliveries[0]?.id]);
   });
 
-  test('an answer that breaks off after its 200 is none: the alert is sent again, under the same id', async () => {
-    await open('webhook');
-    server.behave = () => (server.posted.length === 1 ? '200 then crash' : { status: 200 });
-    await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
-    const [alert] = await settled();
-    const [delivery] = alert?.deliveries ?? [];
-    expect(delivery).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 2 });
-    const ids = server.posted.map(({ headers }) => headers['auditing-delivery-id']);
-    expect(ids).toEqual([delivery?.id, delivery?.id]);
+  test.each(['webhook', 'alertmanager'])(
+    'an answer of %s that breaks off after its 200 is none: the alert is sent again as it was',
+    async (type) => {
+      await open(type);
+      server.behave = () => (server.posted.length === 1 ? '200 then crash' : { status: 200 });
+      await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+      const [alert] = await settled();
+      const [delivery] = alert?.deliveries ?? [];
+      expect(delivery).toMatchObject({ state: DeliveryState.DELIVERED, attemptCount: 2 });
+      expect(identitiesIn(server.posted)).toHaveLength(1);
+    },
+  );
+
+  test.each([
+    'hang',
+    'reset',
+    'slow headers',
+    { status: 500 },
+    { status: 429, headers: { 'retry-after': '1' } },
+  ] as const)('an Alertmanager that does %p has each alert once in the end', async (fault) => {
+    await open('alertmanager');
+    let faults = 2;
+    server.behave = () => ((faults -= 1) >= 0 ? fault : { status: 200 });
+    await service.api.raise(sampleRequest(1, sampleAlerts('pod', 5)), SIGNAL);
+    const alerts = await settled();
+    expect(alerts.map(({ deliveries }) => deliveries[0]?.state)).toEqual(
+      alerts.map(() => DeliveryState.DELIVERED),
+    );
+    expect(server.posted.length).toBeGreaterThanOrEqual(3);
+    // Labels and starts are the same at each try: to Alertmanager they are the same alerts.
+    expect(identitiesIn(server.posted)).toHaveLength(5);
   });
 
-  test('waits as long as Retry-After says', async () => {
-    await open('alertmanager');
-    server.behave = () =>
-      server.posted.length === 1
-        ? { status: 429, headers: { 'retry-after': '2' } }
-        : { status: 200 };
-    await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
-    await settled();
-    const [first, second] = server.posted;
-    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(1_990);
-  });
+  test.each(['webhook', 'alertmanager'])(
+    'waits as long as Retry-After of %s says',
+    async (type) => {
+      await open(type);
+      server.behave = () =>
+        server.posted.length === 1
+          ? { status: 429, headers: { 'retry-after': '2' } }
+          : { status: 200 };
+      await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
+      await settled();
+      const [first, second] = server.posted;
+      expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(1_990);
+    },
+  );
 
   test('finds the alert that is refused by halves, gives up that one alone and says why', async () => {
     await open('alertmanager');

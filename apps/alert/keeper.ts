@@ -52,7 +52,8 @@ export async function runKeeper(options: KeeperOptions, signal: AbortSignal): Pr
   }
 }
 
-class Keeper {
+/** One look after the other. */
+export class Keeper {
   readonly #options: KeeperOptions;
   readonly #signal: AbortSignal;
   /** When alerts that are over were sent again. */
@@ -65,17 +66,10 @@ class Keeper {
   }
 
   async look(): Promise<void> {
-    const { keeping, log, name, now } = this.#options;
-    const restarted = await keeping.restarted(this.#signal);
+    const { keeping, now } = this.#options;
+    const lacking = await keeping.lacking(this.#signal);
     const kept = this.#kept();
-    for (const instance of restarted) {
-      const receiver = name;
-      log.info(
-        { receiver, instance: instance.endpoint.name, alerts: kept.size },
-        'instance was started anew: its alerts are sent again',
-      );
-      await this.#resend([...kept.values()], instance);
-    }
+    for (const instance of lacking) await this.#catchUp(kept, instance);
     await this.#resolve(kept);
     if (kept.size > 0 && now() - this.#askedAtMs >= SILENCES_MS) {
       this.#askedAtMs = now();
@@ -100,6 +94,17 @@ class Keeper {
     return kept;
   }
 
+  /** Sends an instance all that is active, once after each start of it or of this service. */
+  async #catchUp(kept: ReadonlyMap<string, Kept>, instance: Instance): Promise<void> {
+    const { log, name: receiver, now } = this.#options;
+    const active = [...kept.values()].filter(({ endsAtMs }) => endsAtMs > now());
+    if (active.length > 0) {
+      const fields = { receiver, instance: instance.endpoint.name, alerts: active.length };
+      log.info(fields, 'instance may lack alerts: they are sent again');
+    }
+    if (await this.#resend(active, instance)) instance.settle();
+  }
+
   /** Says of alerts that are over that they are: one that missed it would show them for ever. */
   async #resolve(kept: ReadonlyMap<string, Kept>): Promise<void> {
     const nowMs = this.#options.now();
@@ -116,8 +121,10 @@ class Keeper {
     await this.#resend(due, undefined);
   }
 
-  async #resend(kept: readonly Kept[], instance: Instance | undefined): Promise<void> {
+  /** True if every instance that was meant took all. */
+  async #resend(kept: readonly Kept[], instance: Instance | undefined): Promise<boolean> {
     const { outbox, keeping, metrics, name } = this.#options;
+    let isTaken = true;
     for (let at = 0; at < kept.length; at += BATCH_MAX) {
       const sent: Sent[] = [];
       for (const { delivery, endsAtMs } of kept.slice(at, at + BATCH_MAX)) {
@@ -125,9 +132,10 @@ class Keeper {
         if (raised) sent.push({ outgoing: outgoingOf(raised, delivery), endsAtMs });
       }
       if (sent.length === 0) continue;
-      await keeping.resend(sent, instance, this.#signal);
+      isTaken = (await keeping.resend(sent, instance, this.#signal)) && isTaken;
       metrics.resent.inc({ receiver: name }, sent.length);
     }
+    return isTaken;
   }
 
   /** Records which of the alerts are silenced or inhibited. */

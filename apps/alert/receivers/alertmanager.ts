@@ -32,7 +32,7 @@ export const open: OpenReceiver = (spec, options) => {
     instances: () => instances.status(),
     keeping: {
       holdMs: options.holdMs,
-      restarted: (signal) => instances.restarted(signal),
+      lacking: (signal) => instances.lacking(signal),
       resend: (alerts, instance, signal) =>
         instances.resend(
           alerts.map(({ outgoing, endsAtMs }) => ({

@@ -25,14 +25,14 @@ export interface InstanceSetOptions extends ReceiverOptions {
 export interface InstanceSet {
   /** Sends alerts to every instance. Taken when one took them; the others get theirs behind. */
   readonly post: (alerts: readonly FiringAlert[], signal: AbortSignal) => Promise<Answer>;
-  /** Instances that were started anew since this was last asked. */
-  readonly restarted: (signal: AbortSignal) => Promise<readonly Instance[]>;
-  /** Sends alerts again with the ends they have, to one instance or to all that are not away. */
+  /** Instances that may lack alerts, until they are settled. */
+  readonly lacking: (signal: AbortSignal) => Promise<readonly Instance[]>;
+  /** Sends alerts again with the ends they have, to one instance or to all that are not away. True if each took them. */
   readonly resend: (
     alerts: readonly EndingAlert[],
     instance: Instance | undefined,
     signal: AbortSignal,
-  ) => Promise<void>;
+  ) => Promise<boolean>;
   /** Alerts with these labels, as the first instance that answers shows them; undefined if none does. */
   readonly shown: (
     filter: Readonly<Record<string, string>>,
@@ -49,7 +49,7 @@ export function instanceSet(urls: readonly URL[], options: InstanceSetOptions): 
   const set = new Instances(urls, options);
   return {
     post: (alerts, signal) => set.post(alerts, signal),
-    restarted: (signal) => set.restarted(signal),
+    lacking: (signal) => set.lacking(signal),
     resend: (alerts, instance, signal) => set.resend(alerts, instance, signal),
     shown: (filter, signal) => set.shown(filter, signal),
     status: () => set.status(),
@@ -92,10 +92,10 @@ class Instances {
     return answer;
   }
 
-  async restarted(signal: AbortSignal): Promise<readonly Instance[]> {
+  async lacking(signal: AbortSignal): Promise<readonly Instance[]> {
     await this.#refresh(signal);
     const all = [...this.#instances.values()];
-    const are = await Promise.all(all.map((one) => one.wasRestarted(signal)));
+    const are = await Promise.all(all.map((one) => one.mayLackAlerts(signal)));
     return all.filter((_, place) => are[place]);
   }
 
@@ -103,11 +103,12 @@ class Instances {
     alerts: readonly EndingAlert[],
     instance: Instance | undefined,
     signal: AbortSignal,
-  ): Promise<void> {
-    const to = instance ? [instance] : [...this.#instances.values()];
-    await Promise.all(
-      to.map((one) => (one.isAvailable ? one.resend(alerts, signal) : Promise.resolve())),
-    );
+  ): Promise<boolean> {
+    const all = instance ? [instance] : [...this.#instances.values()];
+    const available = all.filter((one) => one.isAvailable);
+    const answers = await Promise.all(available.map((one) => one.resend(alerts, signal)));
+    // What it refuses it would refuse again.
+    return available.length === all.length && answers.every(({ kind }) => kind !== 'retry');
   }
 
   async shown(

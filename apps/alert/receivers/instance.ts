@@ -28,8 +28,10 @@ export class Instance {
   #failures = 0;
   #nextTryAtMs = 0;
   #repairing: Promise<void> | undefined;
-  /** When it was started; undefined until it said so. */
+  /** When it was started, as it said last; undefined until it did. */
   #startedAt: string | undefined;
+  /** The start since when it has all our alerts; undefined until that is known. */
+  #settledSince: string | undefined;
 
   constructor(endpoint: Endpoint, { basePath, holdMs }: { basePath: string; holdMs: number }) {
     this.endpoint = endpoint;
@@ -48,13 +50,18 @@ export class Instance {
     return this.#owed.reduce((sum, { alerts }) => sum + alerts.length, 0);
   }
 
-  /** Asks since when it runs. True if it was started anew since it was asked the last time, and has forgotten its alerts. */
-  async wasRestarted(signal: AbortSignal): Promise<boolean> {
-    const startedAt = startOf(await this.endpoint.get(`${this.basePath}/api/v2/status`, signal));
-    if (startedAt === undefined) return false;
-    const before = this.#startedAt;
-    this.#startedAt = startedAt;
-    return before !== undefined && before !== startedAt;
+  /**
+   * Asks since when it runs. True if it may lack alerts that others took: it was started anew, or was found just now, by a
+   * service that was itself started anew and no longer knows what it was owed.
+   */
+  async mayLackAlerts(signal: AbortSignal): Promise<boolean> {
+    this.#startedAt = startOf(await this.endpoint.get(`${this.basePath}/api/v2/status`, signal));
+    return this.#startedAt !== undefined && this.#startedAt !== this.#settledSince;
+  }
+
+  /** It has all of them: nothing is sent again until it is started anew. */
+  settle(): void {
+    this.#settledSince = this.#startedAt;
   }
 
   /** Sends alerts now. */

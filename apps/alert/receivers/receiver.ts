@@ -48,14 +48,14 @@ export interface Receiver {
 export interface Keeping {
   /** How long an alert lasts from when it was sent. */
   readonly holdMs: number;
-  /** Instances that forgot their alerts since this was last asked: they were started anew. */
-  readonly restarted: (signal: AbortSignal) => Promise<readonly Instance[]>;
-  /** Sends alerts again with their ends; to one instance, or to all of them. */
+  /** Instances that may lack alerts, because they or this service were started anew; they are, until they are settled. */
+  readonly lacking: (signal: AbortSignal) => Promise<readonly Instance[]>;
+  /** Sends alerts again with their ends; to one instance, or to all of them. True if each took them. */
   readonly resend: (
     alerts: readonly Sent[],
     instance: Instance | undefined,
     signal: AbortSignal,
-  ) => Promise<void>;
+  ) => Promise<boolean>;
   /** What an instance shows of our alerts; undefined if none answers. */
   readonly shown: (
     filter: Readonly<Record<string, string>>,

@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const READY_TIMEOUT_MS = 20_000;
 
+const QUIET = 'route: { receiver: none }\nreceivers: [{ name: none }]\n';
+
 /** An alert as a real Alertmanager shows it. */
 export interface ShownAlert {
   readonly labels: Record<string, string>;
@@ -34,6 +36,8 @@ export interface AlertmanagerOptions {
   readonly clusterListen?: string;
   /** Another member of the cluster. */
   readonly clusterPeer?: string;
+  /** Its configuration, YAML. Default: everybody is told nothing. */
+  readonly config?: string;
 }
 
 /** Starts one with its data below `folder`. */
@@ -43,7 +47,7 @@ export async function startAlertmanager(
 ): Promise<Alertmanager> {
   mkdirSync(folder, { recursive: true });
   const config = join(folder, 'alertmanager.yml');
-  writeFileSync(config, 'route: { receiver: none }\nreceivers: [{ name: none }]\n');
+  writeFileSync(config, options.config ?? QUIET);
   const { host = '127.0.0.1', port = await freePort(), clusterListen = '', clusterPeer } = options;
   const url = `http://${host}:${port}`;
   let child: ChildProcess | undefined;
@@ -81,6 +85,40 @@ export async function startAlertmanager(
   };
   await alertmanager.start();
   return alertmanager;
+}
+
+/** Starts several that gossip, as one cluster: each of them knows the others' silences, and none their alerts. */
+export async function startCluster(
+  folder: string,
+  count: number,
+  options: Pick<AlertmanagerOptions, 'config'> = {},
+): Promise<Alertmanager[]> {
+  const ports = await Promise.all(Array.from({ length: count }, freePort));
+  const [first] = ports;
+  const members = await Promise.all(
+    ports.map((port, place) =>
+      startAlertmanager(join(folder, String(place)), {
+        ...options,
+        clusterListen: `127.0.0.1:${port}`,
+        // Itself, for the first: who is alone is a cluster of one.
+        clusterPeer: `127.0.0.1:${first}`,
+      }),
+    ),
+  );
+  const giveUpAt = Date.now() + READY_TIMEOUT_MS;
+  for (const { url } of members) {
+    while ((await peersOf(url)) < count) {
+      if (Date.now() > giveUpAt) throw new Error('the Alertmanagers did not find each other');
+      await sleep(50);
+    }
+  }
+  return members;
+}
+
+async function peersOf(url: string): Promise<number> {
+  const response = await fetch(`${url}/api/v2/status`);
+  const { cluster } = (await response.json()) as { cluster: { peers?: unknown[] } };
+  return cluster.peers?.length ?? 0;
 }
 
 /** A port that nobody listens on just now. */
