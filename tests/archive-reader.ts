@@ -8,15 +8,23 @@ const QUIET_MS = 15_000;
 const SHOWN_MAX = 5;
 const MESSAGE_MAX_BYTES = 64 * 1024 * 1024;
 
-/** Every archived event by its key in hexadecimal; a list, so that one stored twice would be seen twice. */
-export async function archivedEvents(address: string): Promise<Map<string, Buffer[]>> {
+/**
+ * Every archived event, or those that contain a text, by their keys in hexadecimal; a list, so that one stored twice would be
+ * seen twice.
+ */
+export async function archivedEvents(address: string, text = ''): Promise<Map<string, Buffer[]>> {
   const client = new ArchiveServiceClient(address, credentials.createInsecure(), {
     'grpc.max_receive_message_length': MESSAGE_MAX_BYTES,
   });
   const found = new Map<string, Buffer[]>();
   try {
     for (let cursor: string | undefined = ''; cursor !== undefined;) {
-      const request = SearchRequest.fromPartial({ limit: PAGE_SIZE, includeRaw: true, cursor });
+      const request = SearchRequest.fromPartial({
+        query: { text },
+        limit: PAGE_SIZE,
+        includeRaw: true,
+        cursor,
+      });
       cursor = undefined;
       for await (const part of client.search(request) as AsyncIterable<SearchResponse>) {
         for (const { key, raw } of part.events) {

@@ -12,9 +12,9 @@ const wanted = keptEvents(bodies);
 const eventCount = bodies.reduce((sum, { events }) => sum + events.length, 0);
 
 describe.each([
-  ['one process', startStandalone],
-  ['four processes', startServices],
-])('the recorded bodies, posted to %s', (_name, start) => {
+  ['one process', startStandalone, 'standalone'],
+  ['four processes', startServices, 'archive'],
+] as const)('the recorded bodies, posted to %s', (_name, start, archiving) => {
   const scratch = scratchFolder();
   let stack: Stack;
 
@@ -50,6 +50,19 @@ describe.each([
     const kept = bodies.flatMap(({ events }) => events).filter((event) => event.kept).length;
     expect(await metric(admin, 'auditing_gateway_events_ignored_total')).toBe(eventCount - kept);
     expect(await metric(admin, 'auditing_gateway_dead_letters_total')).toBe(0);
+  });
+
+  test('are searched for text by threads, which find what contains it', async () => {
+    const { admin = '' } = stack.process(archiving).addresses;
+    const text = 'serviceaccount';
+    const fitting = new Map([...wanted].filter(([, bytes]) => bytes.includes(text)));
+    expect(fitting.size).toBeGreaterThan(0);
+    // Threads are started by the first search.
+    for (let rounds = 0, threads = 0; rounds < 2 || threads === 0; rounds += 1) {
+      threads = await metric(admin, 'auditing_archive_search_threads');
+      const found = await archivedEvents(stack.address('archive'), text);
+      expect(differences(found, fitting)).toEqual(NO_DIFFERENCES);
+    }
   });
 
   test('posted a second time are each answered 200 and double nothing', async () => {

@@ -6,11 +6,18 @@ import { build } from 'esbuild';
 /** Left out of the bundle: native libraries; the second is optional. */
 const EXTERNAL = ['@mongodb-js/zstd', '@duckdb/node-api'];
 
-const { name } = JSON.parse(await readFile('package.json', 'utf8'));
+/** Programs of threads, each bundled beside main.js of the apps that have its package in them. */
+const THREADS = { '@auditing/archive': ['../archive/embedded/search-thread.ts'] };
+
+const { name, dependencies } = JSON.parse(await readFile('package.json', 'utf8'));
+const threads = Object.entries(THREADS).flatMap(([owner, files]) =>
+  owner === name || owner in dependencies ? files : [],
+);
 await rm('dist', { recursive: true, force: true });
 const result = await build({
-  entryPoints: ['main.ts'],
+  entryPoints: ['main.ts', ...threads],
   outdir: 'dist',
+  entryNames: '[name]',
   chunkNames: '[name]-[hash]',
   splitting: true,
   bundle: true,
@@ -37,5 +44,7 @@ await writeFile(
   'dist/packages.json',
   JSON.stringify({ inputs: [...new Set(inputs)], external: [...new Set(external)] }),
 );
-const { bytes } = Object.values(result.metafile.outputs).find((output) => output.entryPoint);
+const { bytes } = Object.values(result.metafile.outputs).find(
+  (output) => output.entryPoint === 'main.ts',
+);
 console.log(`${name}: dist/main.js ${(bytes / 1024).toFixed(0)} KiB`);

@@ -34,6 +34,11 @@ const GAUGES: readonly EngineGauge[] = [
     help: 'Times that a damaged record was met since the start. Above 0: check the disk.',
     value: (gauges) => gauges.damagedRecordCount,
   },
+  {
+    name: 'search_threads',
+    help: 'Threads that look through events for text; none before the first such search.',
+    value: (gauges) => gauges.searchThreadCount,
+  },
 ];
 
 /** What the service counts. */

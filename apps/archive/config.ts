@@ -55,6 +55,13 @@ export const SETTINGS = {
     description:
       'Memory for the indexes of ended segments; what is used least is read again when it is needed.',
   },
+  searchThreads: {
+    variable: 'AUDITING_ARCHIVE_SEARCH_THREADS',
+    parser: optional(integer(0, 64)),
+    fallback: '',
+    description:
+      'Threads that look through events for text, beside the one that does everything else; 0 none. Empty: one for each processor, 4 at most.',
+  },
   checkpointKey: {
     variable: 'AUDITING_ARCHIVE_CHECKPOINT_KEY',
     parser: optional(path),

@@ -74,4 +74,6 @@ export interface EngineGauges {
   readonly removedSegmentCount: number;
   /** Times that a record could not be read, since the start. */
   readonly damagedRecordCount: number;
+  /** Threads that are ready to look through events for text. */
+  readonly searchThreadCount: number;
 }

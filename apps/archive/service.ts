@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFile, rm, statfs } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 import { admission } from '@auditing/access/admission';
@@ -17,6 +18,7 @@ import { archiveMetrics } from './archive-metrics';
 import { archiveApi } from './archive-service';
 import { SETTINGS, type ArchiveConfig } from './config';
 import { openEmbeddedEngine } from './embedded/embedded-engine';
+import { SearchThreads } from './embedded/search-threads';
 import type { Engine } from './engine';
 import { maintainer } from './maintainer';
 import { connect } from './opensearch/connect';
@@ -28,6 +30,9 @@ const SEGMENT_ROWS = 262_144;
 
 /** Long texts, such as request URIs, fill an index faster than rows do. */
 const SEGMENT_INDEX_BYTES = 64 * 2 ** 20;
+
+/** More threads than this find hardly faster: blocks are expanded by four threads of the runtime. */
+const SEARCH_THREADS_MAX = 4;
 
 /** Retention by age is as fine as this part of its time. */
 const SEGMENTS_OF_RETENTION = 30;
@@ -77,9 +82,15 @@ async function openOpensearch({ config, log }: Context<ArchiveConfig>): Promise<
 }
 
 async function openEmbedded(
-  { config, log }: Context<ArchiveConfig>,
+  { config, log, closeLater }: Context<ArchiveConfig>,
   files: Files,
 ): Promise<Engine> {
+  const threads = new SearchThreads({
+    script: new URL('search-thread.js', import.meta.url),
+    count: config.searchThreads ?? Math.min(SEARCH_THREADS_MAX, availableParallelism()),
+    log,
+  });
+  closeLater('archive search threads', () => threads.close());
   const directory = join(config.dataDir, 'archive');
   await files.makeDirectory(directory);
   return openEmbeddedEngine({
@@ -98,6 +109,7 @@ async function openEmbedded(
     },
     indexCacheBytes: config.indexBytes,
     queryTimeoutMs: config.queryTimeoutMs,
+    threads,
     checkpointKey: await readCheckpointKey(config.checkpointKey),
     now: Date.now,
   });

@@ -1,8 +1,9 @@
 import { APPEND_MAX_BYTES, FRAME_HEADER_BYTES } from './frame';
-import { FrameReader, SINGLE_READ_BYTES } from './frame-reader';
-import type { AppendedAt, Journal, JournalRecord, Segment } from './journal';
-import { JournalCorruptError, JournalFailedError } from './journal-error';
-import { corruptError, JournalWalk, segmentAt } from './journal-walk';
+import { SINGLE_READ_BYTES } from './frame-reader';
+import type { AppendedAt, Journal, JournalRecord, Segment, SingleReader } from './journal';
+import { JournalFailedError } from './journal-error';
+import { JournalReader } from './journal-reader';
+import { JournalWalk } from './journal-walk';
 import { JournalWriter } from './journal-writer';
 import type { WriterOptions } from './journal-writer';
 import { endOf, publicSegment, startOf } from './segment';
@@ -77,26 +78,17 @@ export class LogJournal implements Journal {
   }
 
   async readAt(position: number): Promise<JournalRecord> {
-    this.#refuseWhenClosed();
-    const segment = segmentAt(this.#segments, position);
-    if (!segment || position < segment.start || position >= segment.end)
-      throw new JournalCorruptError(
-        `journal: no record at ${position}: there are records from ${this.start} to ${this.end}`,
-        { position, next: Math.min(Math.max(position, this.start), this.end) },
-      );
-    const at = Math.max(position, segment.first);
-    const damaged = { kind: 'damaged', position: at, reason: 'damaged header' } as const;
-    if (!segment.salt) throw await corruptError(segment, damaged, undefined);
-    const file = await this.#options.files.open(segment.path, 'read');
+    const reader = this.reader(SINGLE_READ_BYTES);
     try {
-      const { start, salt } = segment;
-      const reader = new FrameReader(file, { start, salt }, SINGLE_READ_BYTES);
-      const frame = await reader.read(at, segment.end);
-      if (frame.kind === 'damaged') throw await corruptError(segment, frame, reader);
-      return { position: at, next: frame.next, data: frame.data };
+      return await reader.readAt(position);
     } finally {
-      await file.close();
+      await reader.close();
     }
+  }
+
+  reader(aheadBytes: number): SingleReader {
+    this.#refuseWhenClosed();
+    return new JournalReader(this.#segments, this.#options.files, aheadBytes);
   }
 
   async trim(position: number): Promise<void> {

@@ -12,9 +12,11 @@ import { RpcError } from '@auditing/service/rpc-error';
 
 import { UNINDEXED_FIELDS } from '../indexed-fields';
 import type { Values } from './column';
-import { compileQuery, facetValues } from './condition';
+import { compileQuery } from './condition';
+import { facetValues } from './compile-condition';
 import { DistinctCounter } from './distinct';
-import { eventsOfRows, requestUriOf } from './event-test';
+import { eventsOfRows } from './event-rows';
+import { requestUriOf } from './event-search';
 import { scanSegment } from './scan';
 import type { Searched } from './search';
 import type { IndexedSegment } from './segment-index';
@@ -164,14 +166,14 @@ function refuseTooMany(counts: ReadonlyMap<string, number>): void {
 
 async function forEachSegment(
   query: Query,
-  { segments, reader, pace }: Searched,
+  { segments, ...reading }: Searched,
   count: (segment: IndexedSegment, chunks: AsyncIterable<Uint32Array>) => Promise<void>,
 ): Promise<void> {
   const compiled = compileQuery(query);
   for (const segment of segments) {
     const { rowCount, minTimeUs, maxTimeUs } = segment.summary;
     if (rowCount === 0 || maxTimeUs < compiled.startUs || minTimeUs > compiled.endUs) continue;
-    await count(segment, scanSegment(segment, { query: compiled, pace, reader, backwards: false }));
+    await count(segment, scanSegment(segment, { ...reading, query: compiled, backwards: false }));
   }
 }
 

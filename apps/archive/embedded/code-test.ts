@@ -1,5 +1,5 @@
 import type { CodedColumn } from './column';
-import type { CompiledCondition } from './condition';
+import type { CompiledCondition } from './compile-condition';
 
 /** Fits of codes that were not asked for yet. */
 const UNKNOWN = 0;

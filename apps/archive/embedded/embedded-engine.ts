@@ -29,6 +29,7 @@ import { writeResumeToken } from './resume-token';
 import { readRetentionRecord, retain, type RetentionLimits } from './retention';
 import type { SidecarStore } from './sealed-segment';
 import { search, type Searched } from './search';
+import type { SearchThreads } from './search-threads';
 import { Segments } from './segments';
 import { eventByKey } from './stored-keys';
 import { removeStrays } from './strays';
@@ -53,6 +54,8 @@ export interface EmbeddedOptions {
   /** Memory for columns of sealed segments. */
   readonly indexCacheBytes: number;
   readonly queryTimeoutMs: number;
+  /** Look through events for text; closed by whoever made them. */
+  readonly threads: SearchThreads;
   /** Signs checkpoints (Ed25519); they are not signed without it. */
   readonly checkpointKey?: KeyObject | undefined;
   /** Milliseconds since 1970: the clock by which events grow old. */
@@ -161,7 +164,9 @@ export class EmbeddedEngine implements Engine {
 
   tail(request: TailRequest, signal: AbortSignal): AsyncIterable<AuditEvent> {
     const { segments, reader } = this.#parts;
-    return tail(request, { segments, reader, stored: (until) => this.#stored.next(until) }, signal);
+    const { threads } = this.#options;
+    const stored = (until: AbortSignal): Promise<void> => this.#stored.next(until);
+    return tail(request, { segments, reader, threads, stored }, signal);
   }
 
   /** Ends a segment that has grown old, and removes what is not to be kept any longer. Called now and then. */
@@ -220,6 +225,7 @@ export class EmbeddedEngine implements Engine {
       segmentCount: journal.segments().length,
       removedSegmentCount: this.#removedSegmentCount,
       damagedRecordCount: damage.count,
+      searchThreadCount: this.#options.threads.readyCount,
     };
   }
 
@@ -254,6 +260,7 @@ export class EmbeddedEngine implements Engine {
     return {
       segments: await segments.snapshot(),
       reader,
+      threads: this.#options.threads,
       pace: new Pace(this.#options.queryTimeoutMs, signal),
     };
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 import { status } from '@grpc/grpc-js';
@@ -17,6 +18,8 @@ export class Pace {
     readonly signal: AbortSignal,
   ) {
     this.#endsAt = performance.now() + limitMs;
+    // Many pieces of work of one query wait for the same signal.
+    setMaxListeners(0, signal);
   }
 
   /**

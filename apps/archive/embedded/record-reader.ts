@@ -20,8 +20,8 @@ import { toldBatch } from './log-record';
 /** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
 const CACHE_BYTES = 32 * 2 ** 20;
 
-const NO_TEXT = Buffer.alloc(0);
-const NO_EVENTS: readonly Buffer[] = [];
+/** The first read of one record: most are smaller. */
+const SINGLE_READ_BYTES = 128 * 1024;
 
 /** A record of the log, decompressed. */
 export class StoredRecord {
@@ -73,31 +73,54 @@ export class RecordReader {
   readonly #cache = new ByteCache<StoredRecord>(CACHE_BYTES);
 
   constructor(
-    readonly journal: Pick<Journal, 'readAt' | 'start' | 'end'>,
+    readonly journal: Pick<Journal, 'readAt' | 'reader' | 'start' | 'end'>,
     /** Told of each damaged record that `readWhole` passed over. */
     readonly onDamage: (error: RpcError) => void,
   ) {}
 
-  /**
-   * The bytes of the events of a record, in order, or none if `text` is nowhere in it; undefined as with `readWhole`. It is
-   * not kept: a search through everything would drive out what is asked for again.
-   */
-  async readEvents(
-    position: number,
-    text: Buffer = NO_TEXT,
-  ): Promise<readonly Buffer[] | undefined> {
-    if (position < this.journal.start) return undefined;
+  /** The bytes of the events of a record, in order; undefined as with `readWhole`. It is not kept, as `readData` says. */
+  async readEvents(position: number): Promise<readonly Buffer[] | undefined> {
+    const [data] = await this.readData([position], SINGLE_READ_BYTES);
+    if (data === undefined) return undefined;
     try {
-      const { data } = await this.journal.readAt(position);
       const { batch } = KeptBatch.decode(data);
-      const raw = await expandedBlock(batch);
-      // One look at all of them costs a fraction of a look at each.
-      if (text.length > 0 && !raw.includes(text)) return NO_EVENTS;
-      return sliceBlock(raw, batch?.sliceBytes ?? []);
+      return sliceBlock(await expandedBlock(batch), batch?.sliceBytes ?? []);
     } catch (cause) {
-      if (position >= this.journal.start) this.onDamage(unreadable(position, cause));
+      this.reportUnreadable(position, cause);
       return undefined;
     }
+  }
+
+  /**
+   * Records as they are in the log; undefined for one that retention has removed or that is damaged, which is reported.
+   * They are not kept: a search through everything would drive out what is asked for again. `aheadBytes` are read at once.
+   */
+  async readData(
+    positions: readonly number[],
+    aheadBytes: number,
+  ): Promise<readonly (Buffer | undefined)[]> {
+    const reader = this.journal.reader(aheadBytes);
+    const found: (Buffer | undefined)[] = [];
+    try {
+      for (const position of positions) {
+        const isThere = position >= this.journal.start;
+        const reading = isThere ? reader.readAt(position) : Promise.resolve(undefined);
+        found.push(
+          await reading.then(
+            (record) => record?.data,
+            (cause: unknown) => this.reportUnreadable(position, cause),
+          ),
+        );
+      }
+      return found;
+    } finally {
+      await reader.close();
+    }
+  }
+
+  /** Reports a damaged record, unless retention has removed it meanwhile. */
+  reportUnreadable(position: number, cause: unknown): undefined {
+    if (position >= this.journal.start) this.onDamage(unreadable(position, cause));
   }
 
   /** As `read`, but a damaged record is reported and passed over: it must not hide all others from every search. */

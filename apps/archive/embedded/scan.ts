@@ -1,23 +1,21 @@
 import type { CodedColumn } from './column';
 import { Field } from '@auditing/proto/event';
 
-import { UNINDEXED_FIELDS } from '../indexed-fields';
-
 import { CodeTest } from './code-test';
 import type { CompiledQuery, CompiledScope } from './condition';
-import { eventTestOf, filterByEvents } from './event-test';
-import type { Pace } from './pace';
-import type { RecordReader } from './record-reader';
+import { filterByEvents, type EventReading } from './event-rows';
+import { inOrder } from './in-order';
 import type { IndexedSegment } from './segment-index';
 
 /** Rows looked at between two breaths: a fraction of a millisecond. */
 const CHUNK_ROWS = 4096;
 
+/** Chunks whose events are looked through for text at once: enough to keep all threads at work. */
+const CHUNKS_AT_ONCE = 4;
+
 /** How a segment is scanned. */
-export interface Scan {
+export interface Scan extends EventReading {
   readonly query: CompiledQuery;
-  readonly pace: Pace;
-  readonly reader: RecordReader;
   /** Rows are given from the last to the first. */
   readonly backwards: boolean;
   /** Asked before the text of a row is searched: false passes it over. Every row without it. */
@@ -31,20 +29,33 @@ export async function* scanSegment(
   segment: IndexedSegment,
   scan: Scan,
 ): AsyncIterable<Uint32Array> {
+  const { events: search } = scan.query;
+  const indexed = scanIndex(segment, scan);
+  const chunks =
+    search === undefined
+      ? indexed
+      : inOrder(indexed, CHUNKS_AT_ONCE, (rows) =>
+          filterByEvents(segment, rows, { ...scan, search }),
+        );
+  for await (const rows of chunks) {
+    if (rows.length > 0) yield scan.backwards ? rows.reverse() : rows;
+  }
+}
+
+/** The rows that fit as far as the index tells, ascending within each chunk. */
+async function* scanIndex(segment: IndexedSegment, scan: Scan): AsyncIterable<Uint32Array> {
   const { query, pace } = scan;
   const { rowCount, minTimeUs, maxTimeUs } = segment.summary;
   const fromRow = scan.fromRow ?? 0;
   if (rowCount <= fromRow || maxTimeUs < query.startUs || minTimeUs > query.endUs) return;
   const tests: CodeTest[] = [];
   for (const condition of query.conditions) {
-    if (UNINDEXED_FIELDS.has(condition.field)) continue;
     const test = new CodeTest(await segment.column(condition.field), condition);
     // A value that the segment lacks: nothing else of it needs to be read.
     if (!test.canFit) return;
     tests.push(test);
   }
   const times = await segment.times();
-  const eventTest = eventTestOf(query);
   const scope = query.scope && (await scopeTest(segment, query.scope, times));
   const chunkCount = Math.ceil((rowCount - fromRow) / CHUNK_ROWS);
   for (let chunk = 0; chunk < chunkCount; chunk += 1) {
@@ -55,8 +66,7 @@ export async function* scanSegment(
     for (const test of tests) rows = test.filter(rows);
     // Before the text: what a caller may not see must not be told by the time a search takes.
     if (scope) rows = rows.filter(scope);
-    if (eventTest) rows = await filterByEvents(segment, rows, { ...scan, ...eventTest });
-    if (rows.length > 0) yield scan.backwards ? rows.reverse() : rows;
+    if (rows.length > 0) yield rows;
   }
 }
 

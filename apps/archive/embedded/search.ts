@@ -9,8 +9,7 @@ import type { AuditEvent } from '@auditing/proto/event';
 
 import { compileQuery, type CompiledQuery } from './condition';
 import { readCursor, writeCursor, type CursorPlace } from './cursor';
-import type { Pace } from './pace';
-import type { RecordReader } from './record-reader';
+import type { EventReading } from './event-rows';
 import { scanSegment, type Scan } from './scan';
 import { locate, rowAt, type IndexedSegment } from './segment-index';
 import { TopRows, type RowBoundary, type TimedRow } from './top-rows';
@@ -23,11 +22,9 @@ const PART_BYTES = 2 ** 20;
 const AHEAD_EVENTS = 4;
 
 /** What a query works on. */
-export interface Searched {
+export interface Searched extends EventReading {
   /** The archive as it is now. */
   readonly segments: readonly IndexedSegment[];
-  readonly reader: RecordReader;
-  readonly pace: Pace;
 }
 
 /**
@@ -116,6 +113,7 @@ class Collecting {
       query: this.#query,
       pace: searched.pace,
       reader: searched.reader,
+      threads: searched.threads,
       backwards: top.newestFirst,
       ...(request.countTotal ? {} : { wanted: wants }),
     };

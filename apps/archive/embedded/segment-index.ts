@@ -222,6 +222,8 @@ function priorityName(priorities: readonly (Priority | undefined)[]): string | u
 /** A record of the log, and the rows of its events. */
 export interface RecordRows {
   readonly position: number;
+  /** Position of the record after it; of the last one, Infinity. */
+  readonly end: number;
   readonly firstRow: number;
   /** The row after its last one. */
   readonly endRow: number;
@@ -238,6 +240,7 @@ export function recordOf({ positions, firstRows }: RecordTable, row: number): Re
   }
   return {
     position: positions[low] ?? 0,
+    end: positions[low + 1] ?? Infinity,
     firstRow: firstRows[low] ?? 0,
     endRow: firstRows[low + 1] ?? Infinity,
   };

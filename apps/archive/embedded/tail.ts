@@ -7,6 +7,7 @@ import { Pace } from './pace';
 import type { RecordReader } from './record-reader';
 import { readResumeToken, seenRows, writeResumeToken } from './resume-token';
 import { scanSegment, type Scan } from './scan';
+import type { SearchThreads } from './search-threads';
 import { locate, type IndexedSegment } from './segment-index';
 import type { Segments } from './segments';
 
@@ -14,6 +15,7 @@ import type { Segments } from './segments';
 export interface Tailed {
   readonly segments: Segments;
   readonly reader: RecordReader;
+  readonly threads: SearchThreads;
   /** Resolves after more was stored, or when the signal aborts. */
   readonly stored: (signal: AbortSignal) => Promise<void>;
 }
@@ -27,7 +29,7 @@ export async function* tail(
   tailed: Tailed,
   signal: AbortSignal,
 ): AsyncIterable<AuditEvent> {
-  const { segments, reader, stored } = tailed;
+  const { segments, reader, threads, stored } = tailed;
   const query = compileQuery(
     Query.fromPartial({ ...request.query, start: undefined, end: undefined }),
   );
@@ -46,7 +48,7 @@ export async function* tail(
       const fromRow = segment.start === seen.segmentStart ? seen.rowCount : 0;
       yield* eventsOf(
         segment,
-        { query, pace, reader, backwards: false, fromRow },
+        { query, pace, reader, threads, backwards: false, fromRow },
         request.includeRaw,
       );
       seen = { segmentStart: segment.start, rowCount: segment.summary.rowCount };

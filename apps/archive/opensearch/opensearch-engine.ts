@@ -193,6 +193,7 @@ export class OpensearchEngine implements Engine {
       segmentCount: this.#indices.length,
       removedSegmentCount: this.#removedCount,
       damagedRecordCount: this.#damagedCount,
+      searchThreadCount: 0,
     };
   }
 

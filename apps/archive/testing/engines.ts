@@ -9,11 +9,18 @@ import {
   type EmbeddedEngine,
   type EmbeddedOptions,
 } from '../embedded/embedded-engine';
+import { SearchThreads } from '../embedded/search-threads';
 import type { Engine } from '../engine';
 import { checkSearch } from '../check-query';
 import { DAY_ONE_US } from './batches';
 
 export const never = new AbortController().signal;
+
+const noThreads = new SearchThreads({
+  script: new URL('file:///none'),
+  count: 0,
+  log: pino({ level: 'silent' }),
+});
 
 /** Opens an engine with small segments, so that a test has many. */
 export function openEngine(
@@ -26,6 +33,7 @@ export function openEngine(
     retention: { ageMs: 2 ** 40, bytes: 2 ** 40 },
     indexCacheBytes: 2 ** 20,
     queryTimeoutMs: 60_000,
+    threads: noThreads,
     now: () => DAY_ONE_US / 1000,
     ...options,
   });

@@ -1,0 +1,190 @@
+import { Worker } from 'node:worker_threads';
+
+import { semaphore, type Semaphore } from '@auditing/service/semaphore';
+import type { Logger } from 'pino';
+
+import { fittingEvents, type EventSearch, type RecordToSearch } from './event-search';
+import type { Pace } from './pace';
+import { READY, type SearchAnswer, type SearchTask } from './search-task';
+
+/** How threads are started. */
+export interface SearchThreadsOptions {
+  /** The program of a thread: search-thread.ts, bundled. */
+  readonly script: URL;
+  /** How many; 0: none, and the search is done where it is asked for. */
+  readonly count: number;
+  readonly log: Pick<Logger, 'warn'>;
+}
+
+/** Events that fit, or the damage of their record. */
+export type Found = readonly number[] | Error;
+
+/** Without threads: one task is read and one expanded while another is searched. */
+const TURNS_MIN = 3;
+
+/**
+ * Threads that look through events for text: the loop of this one stays free for appends. They start with the first search,
+ * which is done here until they are ready. When one fails, its work is done here, as all is once none is left.
+ */
+export class SearchThreads {
+  readonly #options: SearchThreadsOptions;
+  /** Tasks under way: one for each thread, and one that is read meanwhile. More would only take memory. */
+  readonly #turns: Semaphore;
+  #threads: Thread[] | undefined;
+  #nextId = 0;
+
+  constructor(options: SearchThreadsOptions) {
+    this.#options = options;
+    this.#turns = semaphore(Math.max(TURNS_MIN, options.count + 1));
+  }
+
+  /**
+   * Looks through records when it is their turn; `load` reads them, perhaps twice.
+   *
+   * @throws CANCELLED or DEADLINE_EXCEEDED as Pace says, and what `load` throws.
+   */
+  async find(
+    search: EventSearch,
+    load: () => Promise<readonly RecordToSearch[]>,
+    pace: Pace,
+  ): Promise<readonly Found[]> {
+    await pace.breathe();
+    await this.#turns.take(pace.signal);
+    try {
+      await pace.breathe();
+      const thread = this.#idlest();
+      if (thread !== undefined) {
+        const found = await this.#ask(thread, search, await load());
+        if (found !== undefined) return found;
+      }
+      return await findHere(search, await load(), pace);
+    } finally {
+      this.#turns.give();
+    }
+  }
+
+  /** Threads that are ready. */
+  get readyCount(): number {
+    return this.#threads?.filter(({ isReady }) => isReady).length ?? 0;
+  }
+
+  /** Ends the threads. */
+  async close(): Promise<void> {
+    await Promise.all(this.#threads?.map((thread) => thread.close()) ?? []);
+  }
+
+  #idlest(): Thread | undefined {
+    const { count, script } = this.#options;
+    this.#threads ??= Array.from(
+      { length: count },
+      () => new Thread(script, (failed, err) => this.#drop(failed, err)),
+    );
+    return this.#threads
+      .filter(({ isReady }) => isReady)
+      .reduce<Thread | undefined>(
+        (idlest, thread) => (idlest && idlest.busyCount <= thread.busyCount ? idlest : thread),
+        undefined,
+      );
+  }
+
+  #drop(failed: Thread, err: unknown): void {
+    const left = (this.#threads ?? []).filter((thread) => thread !== failed);
+    this.#threads = left;
+    this.#options.log.warn(
+      { err, threadsLeft: left.length },
+      'a search thread failed; without any, text is searched in the main thread until a restart',
+    );
+  }
+
+  /** Undefined if the thread failed. */
+  async #ask(
+    thread: Thread,
+    search: EventSearch,
+    records: readonly RecordToSearch[],
+  ): Promise<readonly Found[] | undefined> {
+    // A copy, to be handed over: what was read may be a part of a larger buffer.
+    const bytes = new Uint8Array(records.reduce((sum, { data }) => sum + data.length, 0));
+    let end = 0;
+    for (const { data } of records) {
+      bytes.set(data, end);
+      end += data.length;
+    }
+    this.#nextId += 1;
+    const parts = records.map(({ data: { length }, events }) => ({ length, events }));
+    const found = await thread.ask({ id: this.#nextId, search, bytes, records: parts });
+    return found?.map((one) => (typeof one === 'string' ? new Error(one) : one));
+  }
+}
+
+async function findHere(
+  search: EventSearch,
+  records: readonly RecordToSearch[],
+  pace: Pace,
+): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  for (const record of records) {
+    await pace.breathe();
+    found.push(
+      await fittingEvents(search, record).catch((cause: unknown) =>
+        cause instanceof Error ? cause : new Error(String(cause)),
+      ),
+    );
+  }
+  return found;
+}
+
+/** A thread, and the questions that it has not answered. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #asked = new Map<number, (found: SearchAnswer['found'] | undefined) => void>();
+  readonly #exited: Promise<void>;
+  #isClosing = false;
+  /** Loading its program takes a while, in which searches need not wait for it. */
+  isReady = false;
+
+  constructor(script: URL, onFailed: (thread: Thread, err: unknown) => void) {
+    const worker = new Worker(script);
+    this.#worker = worker;
+    worker.on('message', (message: SearchAnswer | typeof READY) => {
+      if (message === READY) this.isReady = true;
+      else this.#answered(message.id, message.found);
+    });
+    let failure: unknown;
+    worker.on('error', (err) => (failure = err));
+    this.#exited = new Promise((resolve) => {
+      worker.on('exit', (code) => {
+        if (!this.#isClosing) onFailed(this, failure ?? new Error(`exit code ${code}`));
+        for (const id of [...this.#asked.keys()]) this.#answered(id, undefined);
+        resolve();
+      });
+    });
+    // It must not keep a process alive that has nothing else to do. After the listeners, which would.
+    worker.unref();
+  }
+
+  get busyCount(): number {
+    return this.#asked.size;
+  }
+
+  /** Undefined if the thread ended before it answered. */
+  ask(task: SearchTask): Promise<SearchAnswer['found'] | undefined> {
+    return new Promise((resolve) => {
+      this.#asked.set(task.id, resolve);
+      this.#worker.postMessage(task, [task.bytes.buffer as ArrayBuffer]);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    this.#worker.ref();
+    // Not terminated: the native zstd may be at work for it.
+    this.#worker.postMessage(undefined);
+    await this.#exited;
+  }
+
+  #answered(id: number, found: SearchAnswer['found'] | undefined): void {
+    const resolve = this.#asked.get(id);
+    this.#asked.delete(id);
+    resolve?.(found);
+  }
+}
