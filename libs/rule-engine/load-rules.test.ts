@@ -254,16 +254,6 @@ describe('diagnostics', () => {
     expect(namesOf(set, { Verb: 'list' })).toEqual([]);
   });
 
-  it('warns of an output that shows what the level removes', () => {
-    const rules = [rule('r', 'Verb exists', { output: '${Verb} ${RequestObject.a}' })];
-    expect(problemsOf(build(rules, { auditLevel: 'Metadata' }))).toEqual([
-      expect.stringContaining(
-        'the output shows RequestObject, which the auditLevel Metadata removes',
-      ),
-    ]);
-    expect(problemsOf(build(rules, { auditLevel: 'Request' }))).toEqual([]);
-  });
-
   it('survives resources that are anything but resources', () => {
     const set = buildRuleSet({
       rules: [null, 5, [], 'x', {}, { metadata: [], spec: 3 }, { metadata: { name: {} } }],

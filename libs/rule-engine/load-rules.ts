@@ -199,15 +199,8 @@ function isRemoved(root: Root, level: Level): boolean {
   );
 }
 
+/** A level that removes bodies, by its name. */
 function levelName(level: Level): string {
-  switch (level) {
-    case Level.NONE:
-      return 'None';
-    case Level.REQUEST:
-      return 'Request';
-    case Level.REQUEST_RESPONSE:
-      return 'RequestResponse';
-    default:
-      return 'Metadata';
-  }
+  if (level === Level.REQUEST) return 'Request';
+  return level === Level.NONE ? 'None' : 'Metadata';
 }

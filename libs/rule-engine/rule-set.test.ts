@@ -1,6 +1,6 @@
-import { Field } from '@auditing/proto/event';
+import { Field, Priority } from '@auditing/proto/event';
 import { ExplanationKind } from '@auditing/proto/rule';
-import { buildRuleSet } from './rule-set';
+import { buildRuleSet, type Resource, type RuleSet } from './rule-set';
 import {
   build,
   event,
@@ -12,42 +12,50 @@ import {
 } from './testing/rule-sets';
 
 describe('deciding', () => {
-  const set = buildRuleSet({
-    rules: [
-      ruleResource('archiving', [
-        rule('writes', 'Verb != "get"', { priority: 'DEBUG' }),
-        rule('unranked', 'Verb != "get"', { priority: '' }),
-      ]),
-      ruleResource('alerting', [
-        rule('b', 'Verb = "delete"'),
-        rule('a', 'Verb = "delete"', { output: '${User.username} ${Verb}' }),
-        rule('info', 'Verb in ("get", "delete")', { priority: 'INFO' }),
-        rule('none', 'Verb = "get"', { priority: 'FATAL' }),
-        rule('off', 'Verb = "get"', { enable: false }),
-      ]),
-      ruleResource('other', [rule('lonely', 'Verb = "get"')]),
-    ],
-    webhook,
-  });
+  const buildMany = (): RuleSet =>
+    buildRuleSet({
+      rules: [
+        ruleResource('archiving', [
+          rule('writes', 'Verb != "get"', { priority: 'DEBUG' }),
+          rule('warned', 'Verb = "delete"', { priority: 'WARNING' }),
+          rule('unranked', 'Verb != "get"', { priority: '' }),
+        ]),
+        ruleResource('alerting', [
+          rule('a-info', 'Verb in ("get", "delete")', { priority: 'INFO' }),
+          rule('c', 'Verb = "delete"'),
+          rule('b', 'Verb = "delete"', { output: '${User.username} ${Verb}' }),
+          rule('a-none', 'Verb = "get"', { priority: 'FATAL' }),
+          rule('off', 'Verb = "get"', { enable: false }),
+        ]),
+        ruleResource('other', [rule('lonely', 'Verb = "get"')]),
+      ],
+      webhook,
+    });
 
   it('orders findings by priority, then name, and alerts from alertingPriority on', () => {
-    expect(namesOf(set, { Verb: 'delete' })).toEqual([
-      'alerting-rule.a!',
+    expect(namesOf(buildMany(), { Verb: 'delete' })).toEqual([
       'alerting-rule.b!',
-      'alerting-rule.info',
+      'alerting-rule.c!',
+      'archiving-rule.warned',
+      'alerting-rule.a-info',
       'archiving-rule.writes',
     ]);
   });
 
   it('keeps what an alerting rule matches, whatever its priority', () => {
-    expect(namesOf(set, { Verb: 'get' })).toEqual(['alerting-rule.info', 'alerting-rule.none']);
+    expect(namesOf(buildMany(), { Verb: 'get' })).toEqual([
+      'alerting-rule.a-info',
+      'alerting-rule.a-none',
+    ]);
   });
 
   it('renders messages for alerting rules alone', () => {
-    const findings = set.evaluate(event({ Verb: 'delete', User: { username: 'eve' } }))?.findings;
+    const deleted = event({ Verb: 'delete', User: { username: 'eve' } });
+    const findings = buildMany().evaluate(deleted)?.findings;
     expect(findings?.map(({ message }) => message)).toEqual([
       'eve delete',
       "eve delete  ''",
+      '',
       "eve delete  ''",
       '',
     ]);
@@ -78,15 +86,54 @@ describe('deciding', () => {
     const counting = build([rule('bad', 'User.uid > 5'), rule('good', 'Verb = "get"')]);
     counting.evaluate(event({ Verb: 'get', User: { uid: 'x' } }));
     counting.evaluate(event({ Verb: 'get', User: { uid: '7' } }));
+    counting.evaluate(event({ Verb: 'get', User: { uid: 'y' } }));
     expect(counting.rules()).toMatchObject([
-      { name: 'alerting-rule.bad', active: true, matchCount: 1n, typeMismatchCount: 1n },
-      { name: 'alerting-rule.good', active: true, matchCount: 2n, typeMismatchCount: 0n },
+      { name: 'alerting-rule.bad', active: true, matchCount: 1n, typeMismatchCount: 2n },
+      { name: 'alerting-rule.good', active: true, matchCount: 3n, typeMismatchCount: 0n },
     ]);
+  });
+
+  it('lists every rule by name, as it is written, with what is wrong with it', () => {
+    const set = build([
+      rule('z', 'Verbs exists', { desc: 'why', output: '${gone}', priority: 'INFO' }),
+      rule('b', 'Verb exists', { enable: false }),
+      { name: 'm', type: 'macro', macro: 'Verb exists' },
+      rule('a', '${m}'),
+    ]);
+    set.evaluate(event({ Verb: 'get' }));
+    const idle = { desc: '', output: '', archiving: false, alerting: true, diagnostics: [] };
+    const status = { ...idle, priority: Priority.WARNING, typeMismatchCount: 0n };
+    const [z, ...others] = set.rules().reverse();
+    expect(others).toEqual([
+      {
+        ...status,
+        name: 'alerting-rule.b',
+        condition: 'Verb exists',
+        active: false,
+        matchCount: 0n,
+      },
+      { ...status, name: 'alerting-rule.a', condition: '${m}', active: true, matchCount: 1n },
+    ]);
+    expect(z).toMatchObject({ name: 'alerting-rule.z', desc: 'why', priority: Priority.INFO });
+    expect(z?.diagnostics.map(({ path }) => path)).toEqual([
+      'spec.rules[0].condition',
+      'spec.rules[0].output',
+    ]);
+  });
+
+  it('says nothing of the output of a rule that only archives', () => {
+    const set = buildRuleSet({
+      rules: [
+        ruleResource('alerting', [rule('x', 'Verb exists')]),
+        ruleResource('archiving', [rule('y', 'Verb exists', { output: '${gone}' })]),
+      ],
+      webhook,
+    });
+    expect(problemsOf(set)).toEqual([]);
   });
 });
 
 describe('the hole of the original in CreateHostportPod', () => {
-  const set = build([rule('hostPort', 'RequestObject.spec.containers[*].ports[*].hostPort > 0')]);
   const open = { ports: [{ hostPort: 80 }] };
 
   it.each([
@@ -97,6 +144,7 @@ describe('the hole of the original in CreateHostportPod', () => {
     ['a port without hostPort first', [{ ports: [{ containerPort: 1 }, { hostPort: 80 }] }]],
     ['a port that is no number first', [{ ports: [{ hostPort: 'x' }] }, open]],
   ])('is closed: %s', (_what, containers) => {
+    const set = build([rule('hostPort', 'RequestObject.spec.containers[*].ports[*].hostPort > 0')]);
     expect(namesOf(set, { RequestObject: { spec: { containers } } })).toHaveLength(1);
   });
 });
@@ -111,6 +159,29 @@ describe('version and projection', () => {
     expect(buildRuleSet({ rules: [a], webhook }).version).not.toBe(version);
     const other = { ...webhook, spec: { auditLevel: 'Request' } };
     expect(buildRuleSet({ rules: [a, b], webhook: other }).version).not.toBe(version);
+    const options = { alsoRead: [Field.NAME] };
+    expect(buildRuleSet({ rules: [a, b], webhook }, options).version).not.toBe(version);
+    expect(buildRuleSet({ rules: [a, b], webhook }, { alsoRead: [] }).version).toBe(version);
+  });
+
+  it('has another version for other labels, in whatever order, and other entries', () => {
+    const versionOf = (labels: Resource, entry: Resource): string => {
+      const resource = { metadata: { name: 'r', labels }, spec: { rules: [entry] } };
+      return buildRuleSet({ rules: [resource], webhook }).version;
+    };
+    const one = versionOf({ a: '1', b: '2' }, rule('x', 'Verb exists'));
+    expect(versionOf({ b: '2', a: '1' }, rule('x', 'Verb exists'))).toBe(one);
+    expect(versionOf({ a: '1' }, rule('x', 'Verb exists'))).not.toBe(one);
+    expect(versionOf({ a: '1', b: '3' }, rule('x', 'Verb exists'))).not.toBe(one);
+    expect(versionOf({ a: '1', b: '2' }, rule('x', 'Level exists'))).not.toBe(one);
+  });
+
+  it('reads what whoever evaluates reads besides', () => {
+    const set = buildRuleSet({ rules: [], webhook }, { alsoRead: [Field.NAME, Field.LEVEL] });
+    expect(set.projection).toEqual({
+      fields: [Field.LEVEL, Field.VERB, Field.RESOURCE, Field.SUBRESOURCE, Field.NAME],
+      documents: [],
+    });
   });
 
   it('asks for columns, and for whole events only where a rule could need them', () => {

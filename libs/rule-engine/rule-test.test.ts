@@ -1,18 +1,20 @@
-import type { Resource } from './rule-set';
+import { buildRuleSet, type Resource, type RuleSet } from './rule-set';
 import { runRuleTest } from './rule-test';
-import { build, rule } from './testing/rule-sets';
+import { build, rule, ruleResource, webhook } from './testing/rule-sets';
 
-const set = build([
-  rule('deletes', 'Verb = "delete"', { output: '${User.username} deleted' }),
-  rule('quiet', 'Verb = "list"', { priority: 'INFO' }),
-  rule('off', 'Verb = "get"', { enable: false }),
-  rule('broken', 'Verb = '),
-]);
+const buildSet = (): RuleSet =>
+  build([
+    rule('deletes', 'Verb = "delete"', { output: '${User.username} deleted' }),
+    rule('quiet', 'Verb = "list"', { priority: 'INFO' }),
+    rule('silent', 'Verb = "list"', { priority: 'INFO' }),
+    rule('off', 'Verb = "get"', { enable: false }),
+    rule('broken', 'Verb = '),
+  ]);
 const deletes = 'alerting-rule.deletes';
 
 /** Runs the tests; gives each event's message, and what is wrong. */
 function run(tests: readonly Resource[]): { messages: string[]; problems: string[] } {
-  const outcome = runRuleTest(set, { metadata: { name: 't' }, spec: { tests } });
+  const outcome = runRuleTest(buildSet(), { metadata: { name: 't' }, spec: { tests } });
   for (const { passed, message } of outcome.results) expect(passed).toBe(message === '');
   return {
     messages: outcome.results.map(({ message }) => message),
@@ -21,7 +23,7 @@ function run(tests: readonly Resource[]): { messages: string[]; problems: string
 }
 
 it('passes what comes out as it must, in either casing, as an object or as text', () => {
-  const { results, diagnostics } = runRuleTest(set, {
+  const { results, diagnostics } = runRuleTest(buildSet(), {
     metadata: { name: 't' },
     spec: {
       tests: [
@@ -53,7 +55,10 @@ it('passes what comes out as it must, in either casing, as an object or as text'
     {
       test: 'RuleTest/t spec.tests[0].mustNotFind[0]',
       passed: true,
-      findings: [{ rule: 'alerting-rule.quiet', alert: false }],
+      findings: [
+        { rule: 'alerting-rule.quiet', alert: false },
+        { rule: 'alerting-rule.silent', alert: false },
+      ],
     },
   ]);
 });
@@ -67,7 +72,7 @@ it.each<[string, Resource, string]>([
   [
     'an event that another rule finds',
     { rule: deletes, mustFind: [{ event: { verb: 'list' } }] },
-    'found by alerting-rule.quiet',
+    'found by alerting-rule.quiet, alerting-rule.silent',
   ],
   [
     'an event that is found though it must not be',
@@ -124,6 +129,11 @@ it.each<[string, Resource, string]>([
     'spec.tests[0].mustFind[0].event: expected an event',
   ],
   [
+    'null for an event',
+    { rule: deletes, mustFind: [{ event: null }] },
+    'spec.tests[0].mustFind[0].event: expected an event',
+  ],
+  [
     'an event that is no JSON',
     { rule: deletes, mustFind: [{ event: '{"verb":' }] },
     'spec.tests[0].mustFind[0].event: expected an event: ',
@@ -142,7 +152,27 @@ it.each<[string, Resource, string]>([
   expect(run([test]).problems).toContainEqual(expect.stringContaining(problem));
 });
 
-it('reports a rule whose resource no selector picks', () => {
-  const idle = build([]);
-  expect(runRuleTest(idle, null).diagnostics).toHaveLength(1);
+it.each<[string, Resource]>([
+  ['a rule', { mustNotFind: [{ event: {} }] }],
+  ['an event', { rule: deletes, mustNotFind: [{ name: 'x' }, { event: '{' }] }],
+])('runs nothing without %s', (_what, test) => {
+  expect(run([test]).messages).toEqual([]);
+});
+
+it('fails a rule whose resource no selector picks', () => {
+  const idle = buildRuleSet({
+    rules: [ruleResource('other', [rule('x', 'Verb exists')], 'r')],
+    webhook,
+  });
+  const tests = [{ rule: 'r.x', mustNotFind: [{ event: {} }] }];
+  expect(runRuleTest(idle, { spec: { tests } }).results).toMatchObject([
+    { message: '`r.x` is not in force: no selector of the Webhook resource picks it' },
+  ]);
+});
+
+it('reports a resource that has no tests', () => {
+  expect(runRuleTest(build([]), null)).toMatchObject({
+    results: [],
+    diagnostics: [{ resource: 'RuleTest/', path: 'spec.tests' }],
+  });
 });

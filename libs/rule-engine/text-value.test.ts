@@ -1,3 +1,4 @@
+import type { JsonValue } from '@auditing/audit-event/event-fields';
 import * as fc from 'fast-check';
 import { compareText, textOfNumber, textOfValue } from './text-value';
 
@@ -25,6 +26,7 @@ it('prints numbers so that they can be read back', () => {
 it('prints lists and objects as Go does', () => {
   expect(textOfValue(['a', null, 3, true, ['b']])).toBe('[a <nil> 3 true [b]]');
   expect(textOfValue({ b: 1, a: { c: [] } })).toBe('map[a:map[c:[]] b:1]');
+  expect([true, false, null, 'x'].map(textOfValue)).toEqual(['true', 'false', '<nil>', 'x']);
 });
 
 it('survives any depth', () => {
@@ -40,5 +42,26 @@ it('compares by the bytes of UTF-8', () => {
       expect(Math.sign(compareText(a, b))).toBe(expected);
     }),
   );
-  expect(compareText('\u{10000}', '\uE000')).toBeGreaterThan(0);
+});
+
+it.each([
+  ['a', 'b'],
+  ['a', 'ab'],
+  ['a', '\uE000'],
+  ['\uD7FF', '\uE000'],
+  ['\uD7FF', '\u{10000}'],
+  ['\uE000', '\u{10000}'],
+  ['\uFFFF', '\u{10FFFF}'],
+  ['\uFFFF', '\uDFFF'],
+  ['\u{10000}', '\u{10001}'],
+])('puts %j before %j', (a, b) => {
+  expect(compareText(a, b)).toBeLessThan(0);
+  expect(compareText(b, a)).toBeGreaterThan(0);
+  expect(compareText(a, a)).toBe(0);
+});
+
+it('shows what is nested 500 deep, and no more', () => {
+  const nested = (depth: number): JsonValue => (depth === 0 ? [] : [nested(depth - 1)]);
+  expect(textOfValue(nested(499))).toBe(`${'['.repeat(500)}${']'.repeat(500)}`);
+  expect(textOfValue(nested(500))).toBe(`${'['.repeat(500)}…${']'.repeat(500)}`);
 });

@@ -126,9 +126,36 @@ describe('regular expressions', () => {
   );
 
   it('are refused when they are huge', () => {
-    expect(compileRegularExpression('a'.repeat(5_000))).toHaveProperty('reason');
+    expect(compileRegularExpression('a'.repeat(4_096))).toHaveProperty('test');
+    expect(compileRegularExpression('a'.repeat(4_097))).toEqual({
+      reason: 'it has more than 4096 characters',
+    });
     expect(compileRegularExpression('((a{100}){100}){100}')).toHaveProperty('reason');
   });
+});
+
+it('compiles a pattern once, however often it is asked for', () => {
+  const pattern = '(a|b)+c';
+  expect(compileRegularExpression(pattern)).toBe(compileRegularExpression(pattern));
+});
+
+it('says why a pattern is none, without the words that every reason has', () => {
+  expect(compileRegularExpression('a(')).toEqual({ reason: 'missing closing ): `a(`' });
+});
+
+describe('ranges of addresses', () => {
+  it.each([
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0.0/',
+    '10.0.0.0/x8',
+    '10.0.0.0/8x',
+    '10.0.0.0/8/8',
+    'x/8',
+  ])('%s is none', (text) => expect(parseIpRange(text)).toBeUndefined());
+  it.each(['0.0.0.0/0', '10.0.0.1/32', '::/128', '1:2:3:4:5:6:7::/56'])('%s is one', (text) =>
+    expect(parseIpRange(text)).toBeDefined(),
+  );
 });
 
 describe('addresses', () => {
@@ -143,6 +170,11 @@ describe('addresses', () => {
     '1:2:3:4:5:6:7',
     '1.2.3.4::',
     'g::',
+    '1:2.3.4.5:6::',
+    '1.2.3.4:1::',
+    '::1:2:3:4:5:6:7:8',
+    '1:2:3:4:5:6:7:8::',
+    '1:2:3:4:5:6:7:8:9',
   ])('%s is none', (text) => expect(parseAddress(text)).toBeUndefined());
 
   it.each([
@@ -155,6 +187,11 @@ describe('addresses', () => {
     ['64:ff9b::1.2.3.4', '64:ff9b::/96', true],
     ['10.0.0.1', '::/0', true],
     ['::1', '0.0.0.0/0', false],
+    ['10.0.0.8', '10.0.0.8', true],
+    ['10.0.0.9', '10.0.0.8', false],
+    ['10.0.0.9', '10.0.0.8/31', true],
+    ['1:2:3:4:5:6:7::', '1:2:3:4:5:6:7:0', true],
+    ['1:2:3:4:5:6:1.2.3.4', '1:2:3:4:5:6:102:304', true],
   ])('%s in %s: %s', (address, range, expected) => {
     const bytes = parseAddress(address);
     expect(bytes && parseIpRange(range)?.has(bytes)).toBe(expected);

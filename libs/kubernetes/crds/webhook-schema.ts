@@ -25,6 +25,12 @@ const SERVICE_REFERENCE = z.looseObject({
   name: z.string().optional().describe('Its name.'),
   path: z.string().optional().describe('Path of the request. Empty: the usual one of the type.'),
   port: z.int32().optional().describe('Port. Absent: the usual one of the type.'),
+  scheme: z
+    .string()
+    .optional()
+    .describe(
+      'http or https. Empty: https if the receiver has a caBundle or a client certificate, else http.',
+    ),
 });
 
 const SECRET = z.looseObject({

@@ -39,6 +39,7 @@ export const WEBHOOK_FIELDS: KnownFields = {
         name: {},
         path: {},
         port: {},
+        scheme: {},
       },
       bearerToken: {
         file: {},
