@@ -10,7 +10,7 @@ import { Sender, closedLoop, openLoop } from './bench-load.mjs';
 import { cpuUs, startProcess } from './bench-process.mjs';
 
 const CONNECTIONS = 4;
-const POLL_MS = 25;
+const POLL_MS = 100;
 const SETTLE_TIMEOUT_MS = 60_000;
 const MIB = 2 ** 20;
 

@@ -198,6 +198,11 @@ describe('a request that is wrong is refused, and the error names what is wrong:
     ],
     ['a rule without name', ({ verdicts }) => (verdicts!.rules = []), /^kept.verdicts/],
     [
+      'two verdicts on one event',
+      ({ verdicts }) => verdicts!.verdicts.push(verdicts!.verdicts[0]!),
+      /^kept.verdicts: .*ascending/,
+    ],
+    [
       'a damaged block',
       ({ batch }) => (batch!.block!.data = Buffer.from('zstd')),
       /^kept.batch.block/,

@@ -100,7 +100,11 @@ function checkPositions(
 }
 
 function checkVerdicts({ rules, verdicts }: Verdicts, eventCount: number): void {
+  let least = 0;
   for (const { event, findings } of verdicts) {
+    if (event < least)
+      throw bad('kept.verdicts', `ascending events, from ${least} on`, String(event));
+    least = event + 1;
     if (event >= eventCount)
       throw bad('kept.verdicts', `events below ${eventCount}`, String(event));
     const unnamed = findings.find(({ rule }) => rule >= rules.length);

@@ -83,14 +83,16 @@ export async function decide(
 
 function admittedEvents(events: readonly DecodedEvent[], ruleSet: RuleSet): Admitted[] {
   const settings = ruleSet.settings ?? DEFAULT_SETTINGS;
-  return events.flatMap((received, index) => {
+  const admitted: Admitted[] = [];
+  for (const [index, received] of events.entries()) {
     const admission = admit(received.source, settings);
-    if (!admission.kept) return [];
+    if (!admission.kept) continue;
     const event = received.stripped(admission.strip);
     // An event without bodies is as it came, whatever the level.
-    const strip = event.bytes === received.bytes ? Strip.UNSPECIFIED : admission.strip;
-    return [{ index, strip, event }];
-  });
+    const strip = event === received ? Strip.UNSPECIFIED : admission.strip;
+    admitted.push({ index, strip, event });
+  }
+  return admitted;
 }
 
 function wholeEvents(events: readonly DecodedEvent[]): Admitted[] {
@@ -149,7 +151,12 @@ function placed(verdicts: Verdicts | undefined, chosen: readonly Admitted[]): Ve
     verdicts: verdicts.verdicts.map((verdict) => {
       const { event } = verdict;
       const admitted = chosen[event];
-      if (admitted) return { ...verdict, event: admitted.index, strip: admitted.strip };
+      if (admitted) {
+        const { index, strip } = admitted;
+        return index === event && strip === verdict.strip
+          ? verdict
+          : { ...verdict, event: index, strip };
+      }
       throw new RpcError(
         status.INTERNAL,
         `the rule service was asked about ${chosen.length} events and speaks of number ${event}`,

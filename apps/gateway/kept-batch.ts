@@ -70,7 +70,9 @@ export async function keptBatch(
     positions: kept.map(({ verdict }) => verdict.event),
     verdicts: {
       ...decided.verdicts,
-      verdicts: kept.map(({ verdict }, event) => ({ ...verdict, event })),
+      verdicts: kept.map(({ verdict }, event) =>
+        verdict.event === event ? verdict : { ...verdict, event },
+      ),
       // Said once: by the batch that speaks for the whole part.
       ignoredCount: range.count === decided.events.length ? decided.verdicts.ignoredCount : 0,
     },

@@ -96,10 +96,10 @@ const PART_BYTES = 1 << 20;
 const PART_EVENTS = 4_096;
 
 /**
- * What a fresh part costs in memory, as a multiple of its events' bytes: the events as they lie in their body, and as
- * parsed JSON, which takes two to three times as much.
+ * What a fresh part costs in memory, as a multiple of its events' bytes: the events as they lie in their body, their
+ * compressed block, and their rows in a table.
  */
-const MEMORY_FACTOR = 4;
+const MEMORY_FACTOR = 2;
 
 /** Bodies older than this are not looked for at start: their senders have given them up long since. */
 const RECENT_MS = 15 * 60_000;

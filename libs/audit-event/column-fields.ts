@@ -62,6 +62,9 @@ export const ARCHIVE_FIELDS: readonly Field[] = [
   Field.AUDIT_ID,
 ];
 
+/** The fields that can be columns: those of the event. */
+export const COLUMN_FIELDS: readonly Field[] = [...EVENT_FIELD_OF.keys()];
+
 /** The field of the event that a column holds; undefined for SOURCE and RULE, which are none of its own. */
 export function eventFieldOf(field: Field): EventField | undefined {
   return EVENT_FIELD_OF.get(field);

@@ -2,87 +2,59 @@ import { type Column, Field, Source } from '@auditing/proto/event';
 import { columnFieldOf, columnKind, eventFieldOf } from './column-fields';
 import { type DecodedEvent, decodeEvent } from './decoded-event';
 import type { EventField, EventFields, JsonValue } from './event-fields';
-import { jsonText } from './json-text';
+import { ColumnBuilder, cellText, sourceText, type EventTable } from './event-table';
 
 export { ARCHIVE_FIELDS, columnFieldOf, eventFieldOf } from './column-fields';
 
-/** What columns are made of; DecodedEvent is one. */
-export interface ColumnSource extends EventFields {
-  readonly source: Source;
-}
-
 /**
  * Makes the columns of events, one for each of `fields`: a cell is what `get` says, so the empty text of a field that
- * Go never misses is a value, not a missing one. A value of another type than the column's is its JSON text.
+ * Go never misses is a value, not a missing one. A value of another type than the column's is its JSON text. Not to be
+ * changed: the events may share them.
  *
  * Throws RangeError for a field that is none of the event's: RULE comes from findings.
  */
-export function buildColumns(events: readonly ColumnSource[], fields: readonly Field[]): Column[] {
-  const columns = fields.map((field) => new ColumnBuilder(field));
-  for (const column of columns) for (const event of events) column.add(event);
-  return columns.map((column) => column.column());
+export function buildColumns(events: readonly DecodedEvent[], fields: readonly Field[]): Column[] {
+  const rows = rowsOfOneTable(events);
+  const isFilled = events.some((event) => event.isFilled);
+  return fields.map((field) => {
+    const isKept = field !== Field.SOURCE && !(isFilled && field === Field.WORKSPACE);
+    const selected = isKept && rows ? rows.table.column(field, rows.rows) : undefined;
+    return selected ?? columnOf(events, field);
+  });
 }
 
-class ColumnBuilder {
-  private readonly cell: (event: ColumnSource) => string | undefined;
-  private readonly places = new Map<string, number>();
-  private readonly rows: number[] = [];
-  private lastCell: string | undefined;
-  private lastPlace = 0;
-
-  constructor(private readonly field: Field) {
-    this.cell = cellOf(field);
+/** Where all events are rows of one table. */
+function rowsOfOneTable(
+  events: readonly DecodedEvent[],
+): { readonly table: EventTable; readonly rows: readonly number[] } | undefined {
+  const table = events[0]?.tableRow?.table;
+  if (!table) return undefined;
+  const rows: number[] = [];
+  for (const { tableRow } of events) {
+    if (tableRow?.table !== table) return undefined;
+    rows.push(tableRow.row);
   }
-
-  add(event: ColumnSource): void {
-    const cell = this.cell(event);
-    // What an event has in a field, the next one mostly has too.
-    if (cell !== this.lastCell) {
-      this.lastCell = cell;
-      this.lastPlace = cell === undefined ? 0 : this.place(cell);
-    }
-    this.rows.push(this.lastPlace);
-  }
-
-  private place(cell: string): number {
-    const known = this.places.get(cell);
-    if (known !== undefined) return known;
-    const place = this.places.size + 1;
-    this.places.set(cell, place);
-    return place;
-  }
-
-  column(): Column {
-    return { field: this.field, values: [...this.places.keys()], rows: this.rows };
-  }
+  return { table, rows };
 }
 
-function cellOf(field: Field): (event: ColumnSource) => string | undefined {
+function columnOf(events: readonly DecodedEvent[], field: Field): Column {
+  const cell = cellOf(field);
+  const column = new ColumnBuilder(field);
+  for (const event of events) column.add(cell(event));
+  return column.column();
+}
+
+function cellOf(field: Field): (event: DecodedEvent) => string | undefined {
   if (field === Field.SOURCE) return (event) => sourceText(event.source);
   const eventField = eventFieldOf(field);
   if (eventField === undefined) {
     throw new RangeError(`expected a field of the event, not ${Field[field]}`);
   }
-  const isList = columnKind(field) === 'list';
+  const kind = columnKind(field);
   return (event) => {
     const value = event.get(eventField);
-    if (value === undefined || value === null) return undefined;
-    if (typeof value === 'string' && !isList) return value;
-    return typeof value === 'number' ? String(value) : jsonText(value);
+    return value === undefined || value === null ? undefined : cellText(value, kind);
   };
-}
-
-/** The value of the column SOURCE; undefined for a source that is not known. */
-export function sourceText(source: Source): string | undefined {
-  switch (source) {
-    case Source.KUBERNETES:
-      return 'kubernetes';
-    case Source.KUBE_AI_HUB:
-      return 'kube-ai-hub';
-    case Source.UNSPECIFIED:
-    case Source.UNRECOGNIZED:
-      return undefined;
-  }
 }
 
 /** A field was asked for that was sent neither as a column nor in a document. Not sent is not the same as missing. */

@@ -1,6 +1,7 @@
 import type { Source } from '@auditing/proto/event';
 import { BodyReader, type CutBy } from './body-reader';
 import { type DecodedEvent, decodeEvent } from './decoded-event';
+import { EventTable } from './event-table';
 import { type BadItem, BodyError, badItem, checkAnyGood, checkCount } from './split-body';
 import { type Pace, startPace } from './pace';
 
@@ -44,13 +45,16 @@ export async function decodeBody(body: Buffer, options: DecodeOptions = {}): Pro
 
 async function decodeCutBy(cutBy: CutBy, body: Buffer, pace: Pace): Promise<DecodedBody> {
   const reader = new BodyReader(body, cutBy);
+  const table = new EventTable();
   const events: DecodedEvent[] = [];
   const badItems: BadItem[] = [];
   for (const item of reader.items()) {
     const bytes = body.subarray(item.start, item.end);
     const decoded = item.reason ?? tryDecode(bytes, reader.listSource);
-    if (typeof decoded !== 'string') events.push(decoded);
-    else if (cutBy === 'scanner') badItems.push(badItem(item, bytes, decoded));
+    if (typeof decoded !== 'string') {
+      decoded.moveInto(table);
+      events.push(decoded);
+    } else if (cutBy === 'scanner') badItems.push(badItem(item, bytes, decoded));
     else throw new BodyError(decoded, item.at());
     checkCount(events.length + badItems.length);
     if (pace.isDue()) await pace.giveWay();

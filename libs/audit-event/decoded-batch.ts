@@ -1,6 +1,7 @@
 import type { EventBatch, Source } from '@auditing/proto/event';
 import { BlockError, decompressBlock, sliceBlock } from './block';
 import { type DecodedEvent, decodeEvent } from './decoded-event';
+import { EventTable } from './event-table';
 import { startPace } from './pace';
 
 /** Beside the batches, so that they stay plain messages and their events die with them. */
@@ -35,9 +36,12 @@ export async function decodedEvents(
     throw new BlockError('the batch carries no block, so its events cannot be read');
   const slices = sliceBlock(await decompressBlock(batch.block), batch.sliceBytes);
   const pace = startPace({});
+  const table = new EventTable();
   const events: DecodedEvent[] = [];
   for (const slice of slices) {
-    events.push(decodeEvent(slice, listSource));
+    const event = decodeEvent(slice, listSource);
+    event.moveInto(table);
+    events.push(event);
     if (pace.isDue()) await pace.giveWay();
   }
   rememberDecoded(batch, events);

@@ -19,6 +19,8 @@ export interface FieldKeys {
   readonly nested: KeyNames | undefined;
   /** True if the Go type is a string without a JSON tag: empty, never missing. */
   readonly isText: boolean;
+  /** True for the verb, which is read in lower case. */
+  readonly isVerb: boolean;
 }
 
 /** Fields that are text in Go and carry no JSON tag; those of ObjectRef as far as there is an ObjectRef. */
@@ -57,6 +59,7 @@ const FIELD_KEYS = Object.fromEntries(
         top: keyNames(top),
         nested: nested === undefined ? undefined : keyNames(nested),
         isText: TEXT_FIELDS.has(field),
+        isVerb: field === 'Verb',
       },
     ];
   }),

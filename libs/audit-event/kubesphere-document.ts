@@ -1,5 +1,6 @@
 import type { AuditEvent } from '@auditing/proto/event';
-import { decodeEvent, type BodyField, type DecodedEvent } from './decoded-event';
+import { decodeEvent, type DecodedEvent } from './decoded-event';
+import type { BodyField } from './event-document';
 import type { EventField, JsonValue } from './event-fields';
 import { isJsonObject } from './field-keys';
 import { keyText, looseMembers, skipSpace } from './json-bytes';

@@ -52,7 +52,12 @@ export function compileOutput(text: string, scope: Scope, reader: FieldReader): 
   const compiler = new OutputCompiler(scope, reader);
   const parts = text.trim() === '' ? [compiler.defaultText()] : compiler.parts(text);
   const { roots, problems } = compiler;
-  return { render: (current) => parts.map((part) => part(current)).join(''), roots, problems };
+  const render = (current: FieldReader): string => {
+    let message = '';
+    for (const part of parts) message += part(current);
+    return message;
+  };
+  return { render, roots, problems };
 }
 
 class OutputCompiler {

@@ -46,6 +46,9 @@ export class RuleIndex {
   private readonly resource: number;
   private readonly subresource: number;
   private readonly byResource: RulesByResource;
+  /** Of the last event: what an event is, the next one often is too. */
+  private last:
+    { verb: unknown; resource: unknown; subresource: unknown; bucket: Bucket } | undefined;
 
   /**
    * @param rules - their plans were made by `planner`
@@ -79,18 +82,21 @@ export class RuleIndex {
 
   private bucketOfEvent(): Bucket {
     const { reader } = this.run;
-    const verb = keyPart(reader.read(this.verb));
-    const resource = keyPart(reader.read(this.resource));
-    const subresource = keyPart(reader.read(this.subresource));
-    if (verb === undefined || resource === undefined || subresource === undefined) {
-      return this.settle();
-    }
-    const key = `${verb}/${resource}/${subresource}`;
+    const verb = reader.read(this.verb);
+    const resource = reader.read(this.resource);
+    const subresource = reader.read(this.subresource);
+    const { last } = this;
+    const isLast =
+      last?.verb === verb && last?.resource === resource && last?.subresource === subresource;
+    if (last !== undefined && isLast) return last.bucket;
+    const key = bucketKey(verb, resource, subresource);
+    if (key === undefined) return this.settle();
     let bucket = this.buckets.get(key);
     if (bucket === undefined) {
       bucket = this.settle();
       this.buckets.set(key, bucket);
     }
+    this.last = { verb, resource, subresource, bucket };
     return bucket;
   }
 
@@ -155,6 +161,17 @@ function bucketOf(open: readonly { rule: number; plan: Plan | undefined }[]): Bu
     matches: plan && compiler.compile(plan),
   }));
   return { candidates, answerCount: compiler.answerCount };
+}
+
+/** Unlike for unlike kinds of events; undefined if the event is too odd for its bucket to be kept. */
+function bucketKey(...values: readonly (JsonValue | undefined)[]): string | undefined {
+  let key = '';
+  for (const value of values) {
+    const part = keyPart(value);
+    if (part === undefined) return undefined;
+    key += `/${part}`;
+  }
+  return key;
 }
 
 /** A part of a bucket's key: unlike for unlike values; undefined if the value is too odd for its bucket to be kept. */

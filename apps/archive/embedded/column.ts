@@ -57,6 +57,9 @@ export class GrowingColumn implements RowColumn {
   #textBytes = 0;
   readonly #codeOf = new Map<string, number>();
   #rowCount = 0;
+  /** What a row has, the next one mostly has too. */
+  #lastValue = '';
+  #lastCode = 0;
 
   get valueBytes(): number {
     return this.#textBytes + 64 * this.#list.length;
@@ -83,6 +86,13 @@ export class GrowingColumn implements RowColumn {
 
   #code(value: string): number {
     if (value === '') return 0;
+    if (value === this.#lastValue) return this.#lastCode;
+    this.#lastValue = value;
+    this.#lastCode = this.#lookUp(value);
+    return this.#lastCode;
+  }
+
+  #lookUp(value: string): number {
     const known = this.#codeOf.get(value);
     if (known !== undefined) return known;
     this.#list.push(value);

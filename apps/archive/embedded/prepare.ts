@@ -73,16 +73,18 @@ async function slicesOf(kept: KeptBatch, batch: EventBatch): Promise<readonly Bu
 async function freshEvents(kept: KeptBatch, batch: EventBatch, known: Known): Promise<number[]> {
   const taken = batch.id === undefined ? [] : known.marks.taken(batch.id);
   const identified = eventsWithIdentity(kept, batch);
-  const stored = await lookUpAt(identified, known);
+  const isStoredAlready = await lookUpAt(identified, known);
   const fresh: number[] = [];
   for (let event = 0; event < batch.eventCount; event += 1) {
     const position = kept.positions[event] ?? 0;
     if (taken.some(({ first, end }) => position >= first && position < end)) continue;
-    const timeUs = identified.get(event);
-    if (timeUs !== undefined) {
+    if (identified[event] !== 0) {
       const offset = event * KEY_BYTES;
       const key = batch.keys.toString('latin1', offset, offset + KEY_BYTES);
-      if (known.pendingKeys.has(key) || (await stored(batch.keys, offset))) continue;
+      if (known.pendingKeys.has(key)) continue;
+      const stored = isStoredAlready(batch.keys, offset);
+      // Nearly always known at once: a turn of the loop for each event would cost more than the look.
+      if (typeof stored === 'boolean' ? stored : await stored) continue;
       known.pendingKeys.add(key);
     }
     fresh.push(event);
@@ -90,27 +92,30 @@ async function freshEvents(kept: KeptBatch, batch: EventBatch, known: Known): Pr
   return fresh;
 }
 
-/** The events that can be duplicates of others, with their own times: those with an audit id and a readable time. */
-function eventsWithIdentity(kept: KeptBatch, batch: EventBatch): ReadonlyMap<number, number> {
+/**
+ * The own times of the events that can be duplicates of others, those with an audit id and a readable time; 0 for all
+ * other events.
+ */
+function eventsWithIdentity(kept: KeptBatch, batch: EventBatch): Float64Array {
   const ids = batch.columns.find(({ field }) => field === Field.AUDIT_ID);
-  const identified = new Map<number, number>();
+  const identified = new Float64Array(batch.eventCount);
   if (ids === undefined) return identified;
   for (let event = 0; event < batch.eventCount; event += 1) {
     const id = ids.values[(ids.rows[event] ?? 0) - 1] ?? '';
-    const timeUs = ownTimeUs(kept, event);
-    if (id !== '' && timeUs !== 0) identified.set(event, timeUs);
+    if (id !== '') identified[event] = ownTimeUs(kept, event);
   }
   return identified;
 }
 
 /** Tells of a key whether it is stored in a segment that has events of the time of these: mostly the current one alone. */
 async function lookUpAt(
-  identified: ReadonlyMap<number, number>,
+  identified: Float64Array,
   { segments, reader }: Known,
 ): Promise<(keys: Buffer, offset: number) => Promise<boolean> | boolean> {
   let earliestUs = Infinity;
   let latestUs = -Infinity;
-  for (const timeUs of identified.values()) {
+  for (const timeUs of identified) {
+    if (timeUs === 0) continue;
     earliestUs = Math.min(earliestUs, timeUs);
     latestUs = Math.max(latestUs, timeUs);
   }
@@ -124,9 +129,9 @@ async function lookUpAt(
     overlapping.map(async (segment) => ({ segment, index: await segment.keys() })),
   );
   return (keys, offset) => {
-    // Without a turn of the loop for each event: nearly none is a duplicate.
+    // Nearly none is a duplicate.
+    if (!all.some(({ index }) => index.candidates(keys, offset).length > 0)) return false;
     const possible = all.filter(({ index }) => index.candidates(keys, offset).length > 0);
-    if (possible.length === 0) return false;
     if (possible.some(({ index }) => index.isExact)) return true;
     const inSealed = possible.map(({ segment }) => segment);
     return isStored(inSealed, reader, { keys, offset });

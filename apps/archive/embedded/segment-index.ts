@@ -1,5 +1,5 @@
 import type { KeptBatch } from '@auditing/proto/archive';
-import { Field, Priority } from '@auditing/proto/event';
+import { Field, Priority, type RuleName } from '@auditing/proto/event';
 
 import { INDEXED_FIELDS } from '../indexed-fields';
 import {
@@ -179,30 +179,42 @@ export class SegmentIndex {
 
   /** What the verdicts say: the rules, their priority, and the workspace where the event has none. */
   #addVerdicts(kept: KeptBatch, sent: { values: string[]; rows: number[] } | undefined): void {
-    const rules = kept.verdicts?.rules ?? [];
-    const verdicts = new Map(
-      (kept.verdicts?.verdicts ?? []).map((verdict) => [verdict.event, verdict]),
-    );
+    const { rules = [], verdicts = [] } = kept.verdicts ?? {};
     // Most events of a batch are kept by the same rules: their names are put together once.
-    const texts = new Map<string, string>();
+    const known = new Map<string, KeepingRules>();
+    let next = 0;
     for (let event = 0; event < (kept.batch?.eventCount ?? 0); event += 1) {
-      const verdict = verdicts.get(event);
+      const verdict = verdicts[next]?.event === event ? verdicts[next++] : undefined;
       const findings = verdict?.findings ?? [];
       const which =
         findings.length === 1 ? String(findings[0]?.rule) : findings.map(({ rule }) => rule).join();
-      let names = texts.get(which);
-      if (names === undefined) {
-        names = JSON.stringify(findings.map(({ rule }) => rules[rule]?.name ?? ''));
-        texts.set(which, names);
+      let keeping = known.get(which);
+      if (keeping === undefined) {
+        keeping = keepingRules(findings.map(({ rule }) => rules[rule]));
+        known.set(which, keeping);
       }
-      this.#rules.addRow(findings.length > 0 ? names : undefined);
-      this.#priorities.addRow(priorityName(findings.map(({ rule }) => rules[rule]?.priority)));
+      this.#rules.addRow(keeping.names);
+      this.#priorities.addRow(keeping.priority);
       const code = sent?.rows[event] ?? 0;
       this.#workspaces.addRow(
         verdict?.workspace || (code === 0 ? undefined : sent?.values[code - 1]),
       );
     }
   }
+}
+
+/** The rules that keep an event, as its row tells them; undefined if there are none. */
+interface KeepingRules {
+  /** JSON text of an array. */
+  readonly names: string | undefined;
+  /** The highest of their priorities. */
+  readonly priority: string | undefined;
+}
+
+function keepingRules(rules: readonly (RuleName | undefined)[]): KeepingRules {
+  const names =
+    rules.length === 0 ? undefined : JSON.stringify(rules.map((rule) => rule?.name ?? ''));
+  return { names, priority: priorityName(rules.map((rule) => rule?.priority)) };
 }
 
 const NO_VALUES = new ListedValues([]);

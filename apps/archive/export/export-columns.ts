@@ -1,4 +1,4 @@
-import { sourceText } from '@auditing/audit-event/columns';
+import { sourceText } from '@auditing/audit-event/event-table';
 import { microsFromTimestamp, textFromMicros } from '@auditing/audit-event/timestamp';
 import type { AuditEvent } from '@auditing/proto/event';
 import type { Timestamp } from '@auditing/proto/timestamp';
