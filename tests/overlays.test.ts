@@ -17,7 +17,7 @@ const GATEWAY_LABELS: Readonly<Record<string, string>> = {
   'app.kubernetes.io/name': 'kube-auditing-gateway',
 };
 /** Ports of the gateway's pods. */
-const GATEWAY_PORTS = [6443, 8080, 8081, 9090, 9094];
+const GATEWAY_PORTS = [6443, 8080, 8081, 9080, 9090, 9094];
 /** Secrets that whoever installs `ha` makes. */
 const MADE_BY_HAND = ['kube-auditing-redis', 'kube-auditing-opensearch'];
 const SETTINGS: Readonly<Record<string, object>> = {

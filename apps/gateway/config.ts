@@ -6,6 +6,7 @@ import {
   choice,
   duration,
   integer,
+  listenAddress,
   optional,
   path,
   port,
@@ -77,6 +78,20 @@ export const WEBHOOK_SETTINGS = {
     parser: path,
     fallback: '/etc/kube/auditing/tls.key',
     description: 'Its private key, PEM.',
+  },
+  tlsCa: {
+    variable: 'AUDITING_WEBHOOK_TLS_CA',
+    parser: optional(path),
+    fallback: '',
+    description:
+      'CA that senders must trust, PEM, for the files that are printed for them (`sender-files`); with TLS `self-signed` it is known.',
+  },
+  url: {
+    variable: 'AUDITING_WEBHOOK_URL',
+    parser: optional(text),
+    fallback: '',
+    description:
+      'URL of the webhook as senders reach it, for these files. Empty: where the gateway listens.',
   },
   clientCa: {
     variable: 'AUDITING_WEBHOOK_CLIENT_CA',
@@ -210,6 +225,24 @@ export const PEER_SETTINGS = {
   tls: GRPC_TLS_SETTINGS,
 } as const;
 
+/** Settings of the gRPC server for tools; in standalone it is that of the other services. */
+export const GRPC_SETTINGS = {
+  listen: {
+    variable: 'AUDITING_GRPC_LISTEN',
+    parser: listenAddress,
+    fallback: '127.0.0.1:9080',
+    description:
+      'Where gRPC is served; port 0 picks a free one. Without TLS only a loopback address.',
+  },
+  maxConnectionAgeMs: {
+    variable: 'AUDITING_GRPC_MAX_CONNECTION_AGE',
+    parser: duration,
+    fallback: '0',
+    description:
+      'Connections are renewed after this, so that calls spread over new replicas; 0 never.',
+  },
+} as const;
+
 export type WebhookConfig = ConfigOf<typeof WEBHOOK_SETTINGS>;
 export type ReceiveConfig = ConfigOf<typeof RECEIVE_SETTINGS>;
 
@@ -222,7 +255,11 @@ export const SETTINGS = {
 } as const;
 
 /** Every setting of the gateway in a process of its own. */
-export const PROCESS_SETTINGS = { ...SETTINGS, peers: PEER_SETTINGS } as const;
+export const PROCESS_SETTINGS = {
+  ...SETTINGS,
+  peers: PEER_SETTINGS,
+  grpc: GRPC_SETTINGS,
+} as const;
 
 export type GatewayConfig = ConfigOf<typeof SETTINGS>;
 export type GatewayProcessConfig = ConfigOf<typeof PROCESS_SETTINGS>;

@@ -2,30 +2,23 @@ import { badParameter } from './api-error';
 import { choiceParameter, textParameter } from './api-parameters';
 import type { ApiRoute } from './api-route';
 import { SENDER_FILES } from './api-schemas';
+import type { SenderTarget } from './gateway-api';
 import { OWN_API } from './own-api';
-import { senderFiles, type SenderSettings } from './sender-files';
+import { isSenderUrl, SENDER_LEVELS, senderFiles } from './sender-files';
 
-const LEVELS: ReadonlyMap<string, SenderSettings['level']> = new Map(
-  (['Metadata', 'Request', 'RequestResponse'] as const).map((level) => [level, level]),
-);
 const ADDRESS = textParameter({
   name: 'address',
-  description: 'URL of the webhook as senders reach it. Default: where this gateway listens.',
+  description:
+    'URL of the webhook as senders reach it. Default: AUDITING_WEBHOOK_URL, or else where this gateway listens.',
 });
 const LEVEL = choiceParameter(
   { name: 'level', description: 'What kube-apiserver records of requests that change something.' },
-  LEVELS,
+  SENDER_LEVELS,
   'Metadata',
 );
 
-/** The webhook, as far as senders need to know it. */
-interface SenderTarget {
-  readonly url: string;
-  readonly caCert: string | undefined;
-}
-
 /** The files that make senders send here. `target` is asked when somebody asks: the webhook opens last. */
-export function senderFileRoutes(target: () => SenderTarget): readonly ApiRoute[] {
+export function senderFileRoutes(target: () => Promise<SenderTarget>): readonly ApiRoute[] {
   return [
     {
       path: `${OWN_API}/sender-files`,
@@ -34,16 +27,16 @@ export function senderFileRoutes(target: () => SenderTarget): readonly ApiRoute[
       parameters: [ADDRESS, LEVEL],
       answerSchema: SENDER_FILES,
       answer: async ({ parameters }) => {
-        const { url, caCert } = target();
+        const { url, caCert } = await target();
         const address = ADDRESS.read(parameters) || url;
-        if (!/^https?:\/\/[^\s"?#]+$/.test(address)) {
+        if (!isSenderUrl(address)) {
           throw badParameter('address', address, {
             expected: 'an http or https URL without a query: kube-apiserver drops that',
             example: url,
           });
         }
         const files = senderFiles({ url: address, caCert, level: LEVEL.read(parameters) });
-        return Promise.resolve({ body: { files } });
+        return { body: { files } };
       },
     },
   ];

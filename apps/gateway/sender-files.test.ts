@@ -1,11 +1,22 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { status } from '@grpc/grpc-js';
+import {
+  GatewayServiceService,
+  SenderFilesRequest,
+  type SenderFilesResponse,
+} from '@auditing/proto/gateway';
+import { grpcClient } from '@auditing/service/grpc-client';
+import { INSECURE } from '@auditing/service/grpc-tls';
+import { start } from '@auditing/service/start';
+import { testRuntime, type TestRuntime } from '@auditing/service/testing/runtime';
 import { senderFileRoutes } from './sender-file-routes';
 import { senderFiles } from './sender-files';
+import { gatewayService } from './service';
 
 const ROOT = join(__dirname, '../..');
 const url = 'https://10.96.0.7:6443/audit/webhook/event';
@@ -40,7 +51,7 @@ test('address and CA are filled in; a CA that is not known is a file to be put t
 });
 
 describe('the route', () => {
-  const [route] = senderFileRoutes(() => ({ url, caCert }));
+  const [route] = senderFileRoutes(() => Promise.resolve({ url, caCert }));
   const ask = (query: string): Promise<{ body: unknown }> =>
     route!.answer({ parameters: new URLSearchParams(query) } as never);
 
@@ -65,5 +76,64 @@ describe('the route', () => {
     expect(out.trim().split('\n')).toHaveLength(5);
     rmSync(folder, { recursive: true });
     server.close();
+  });
+});
+
+describe('over gRPC', () => {
+  let runtime: TestRuntime;
+  let folder: string;
+  beforeEach(() => {
+    runtime = testRuntime();
+    folder = mkdtempSync(join(tmpdir(), 'sender-files-'));
+  });
+  afterEach(async () => {
+    await runtime.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  async function serve(env: Record<string, string> = {}): Promise<string> {
+    const started = await start(
+      gatewayService,
+      {
+        AUDITING_DATA_DIR: folder,
+        AUDITING_WEBHOOK_PORT: '0',
+        AUDITING_API_PORT: '0',
+        AUDITING_ADMIN_PORT: '0',
+        AUDITING_GRPC_LISTEN: '127.0.0.1:0',
+        ...env,
+      },
+      runtime.log,
+    );
+    runtime.closeLater('gateway', () => started.stop());
+    return started.addresses['gateway'] ?? '';
+  }
+  const ask = (target: string, request: object, token?: string): Promise<SenderFilesResponse> => {
+    const { api, close } = grpcClient(GatewayServiceService, target, {
+      credentials: INSECURE,
+      ...(token !== undefined && { token }),
+    });
+    const { signal } = new AbortController();
+    return api.senderFiles(SenderFilesRequest.fromPartial(request), signal).finally(close);
+  };
+
+  test('the same files come, for the address and the CA of this installation', async () => {
+    const ca = join(folder, 'ca.crt');
+    writeFileSync(ca, caCert);
+    const target = await serve({ AUDITING_WEBHOOK_URL: url, AUDITING_WEBHOOK_TLS_CA: ca });
+    const { files } = await ask(target, { level: 'Request' });
+    expect(files).toEqual(senderFiles({ url, caCert, level: 'Request' }));
+    const other = await ask(target, { address: 'https://other.example/x' });
+    expect(JSON.stringify(other.files)).toContain('https://other.example/x');
+    await expect(ask(target, { address: 'https://x/y?q' })).rejects.toThrow(/address: expected/);
+    await expect(ask(target, { level: 'All' })).rejects.toThrow(/level: expected Metadata/);
+  });
+
+  test('a CA that is made at the start is known, and only who may see all events is answered', async () => {
+    const target = await serve({ AUDITING_API_TOKEN: 'secret' });
+    await expect(ask(target, {})).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+    const { files } = await ask(target, {}, 'secret');
+    expect(files.map(({ text: content }) => content).join('')).toContain(
+      'certificate-authority-data: ',
+    );
   });
 });

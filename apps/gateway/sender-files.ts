@@ -17,6 +17,16 @@ export interface SenderFile {
   readonly text: string;
 }
 
+/** By their names. */
+export const SENDER_LEVELS: ReadonlyMap<string, SenderSettings['level']> = new Map(
+  (['Metadata', 'Request', 'RequestResponse'] as const).map((level) => [level, level]),
+);
+
+/** Whether kube-apiserver can post to it: it drops a query. */
+export function isSenderUrl(address: string): boolean {
+  return /^https?:\/\/[^\s"?#]+$/.test(address);
+}
+
 /** The folder that the static pod of kube-apiserver mounts. */
 const FOLDER = '/etc/kubernetes/audit';
 

@@ -1,7 +1,9 @@
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Files } from '@auditing/journal/files';
 import { AlertServiceService } from '@auditing/proto/alert';
 import { ArchiveServiceService } from '@auditing/proto/archive';
+import type { GatewayServiceService } from '@auditing/proto/gateway';
 import { RuleServiceService } from '@auditing/proto/rule';
 import { grpcClient } from '@auditing/service/grpc-client';
 import { openGrpcCredentials } from '@auditing/service/grpc-tls';
@@ -9,6 +11,7 @@ import type { Api } from '@auditing/service/rpc';
 import type { Context, Running, Service } from '@auditing/service/service';
 import { PROCESS_SETTINGS, type GatewayConfig, type GatewayProcessConfig } from './config';
 import { deadLetterRoutes } from './dead-letter-routes';
+import { gatewayApi, type SenderTarget } from './gateway-api';
 import { openIntake } from './open-intake';
 import { openWebhook, type Webhook } from './open-webhook';
 import { openPipeline, type Pipeline } from './pipeline';
@@ -17,6 +20,7 @@ import { probeRoutes } from './probe-routes';
 import { ProbeTrails } from './probe-trails';
 import { serveQueryApi } from './query-api';
 import { senderFileRoutes } from './sender-file-routes';
+import { serveTools } from './serve-tools';
 import type { Intake } from './take-body';
 
 /** The services that a gateway works with. */
@@ -36,6 +40,8 @@ export interface Gateway extends Running {
   readonly ready: () => Promise<void>;
   /** CA that senders must trust, PEM; undefined unless the certificate is self-signed. */
   readonly caCert: string | undefined;
+  /** What tools ask for. */
+  readonly api: Api<typeof GatewayServiceService>;
 }
 
 /** Opens a gateway: spool, then what drains it, then what asks, and last of all what fills it. */
@@ -48,6 +54,7 @@ export async function openGateway(
   const probes = new ProbeTrails();
   const pipeline = await drain({ intake, probes }, context, peers);
   const late: { webhook?: Webhook } = {};
+  const target = (): Promise<SenderTarget> => senderTarget(config.webhook, late.webhook);
   const ownRoutes = [
     ...deadLetterRoutes(intake),
     ...probeRoutes({
@@ -55,7 +62,7 @@ export async function openGateway(
       trails: probes,
       failureOf: (peer) => pipeline.failureOf(peer),
     }),
-    ...senderFileRoutes(() => ({ url: late.webhook?.url ?? '', caCert: late.webhook?.caCert })),
+    ...senderFileRoutes(target),
   ];
   const api = await serveQueryApi({ config, services: peers, ownRoutes }, context);
   const webhook = await openWebhook(config, intake, context);
@@ -64,7 +71,18 @@ export async function openGateway(
     addresses: { webhook: webhook.url, api },
     ready: () => pipeline.ready(),
     caCert: webhook.caCert,
+    api: gatewayApi(target),
   };
+}
+
+/** How senders reach the webhook, as far as it is known here. */
+async function senderTarget(
+  { url, tlsCa }: GatewayConfig['webhook'],
+  webhook: Webhook | undefined,
+): Promise<SenderTarget> {
+  // A Secret that somebody else made need not have one.
+  const file = tlsCa && (await readFile(tlsCa, 'utf8').catch(() => undefined));
+  return { url: url ?? webhook?.url ?? '', caCert: file ?? webhook?.caCert };
 }
 
 /** Lets the pipeline work until the app closes, after the webhook and before the spool. */
@@ -117,11 +135,13 @@ export const gatewayService: Service<GatewayProcessConfig> = {
     context.closeLater('client of the archive', archive.close);
     const alert = grpcClient(AlertServiceService, peers.alert, options);
     context.closeLater('client of the alert service', alert.close);
-    return openGateway(context, {
+    const gateway = await openGateway(context, {
       rule: rule.api,
       archive: archive.api,
       alert: alert.api,
       remote: true,
     });
+    const grpc = await serveTools(gateway.api, credentials, context);
+    return { ...gateway, addresses: { ...gateway.addresses, gateway: grpc } };
   },
 };

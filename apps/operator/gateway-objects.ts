@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { KubeObject, ResourceType } from '@auditing/kubernetes/kube-object';
 import type { OperatorConfig } from './config';
-import { gatewayPod, type GatewayWishes } from './gateway-pod';
+import { gatewayPod, type GatewayPodContext, type GatewayWishes } from './gateway-pod';
 import { SERVICES, STATEFUL_SETS, type StatefulSetObject } from './kinds';
 import { MANAGED_BY, MANAGED_LABEL } from './tls-secrets';
 
@@ -30,6 +30,21 @@ export function gatewayService({ name, port }: GatewayWishes, namespace: string)
   });
 }
 
+/**
+ * Where senders post to. kube-apiserver runs on the network of its node, where names of Services mean nothing, so it is
+ * the address of the Service, if there is one.
+ */
+export function senderUrlOf(
+  { name, port, useTls }: GatewayWishes,
+  namespace: string,
+  address: string | undefined,
+): string {
+  const host = address?.includes(':')
+    ? `[${address}]`
+    : (address ?? `${name}-svc.${namespace}.svc`);
+  return `${useTls ? 'https' : 'http'}://${host}:${port}/audit/webhook/event`;
+}
+
 /** Voluntary disruptions leave all gateways but one. */
 export function gatewayDisruptionBudget(
   { name }: GatewayWishes,
@@ -45,7 +60,7 @@ export function gatewayDisruptionBudget(
 /** @param live the one that is there: what cannot be changed of it stays */
 export function gatewayStatefulSet(
   wishes: GatewayWishes,
-  { namespace, config, live }: StatefulSetContext,
+  { namespace, config, live, senderUrl }: StatefulSetContext,
 ): Wanted {
   const { name, spec } = wishes;
   return wanted(STATEFUL_SETS, {
@@ -57,7 +72,7 @@ export function gatewayStatefulSet(
       podManagementPolicy: 'Parallel',
       updateStrategy: { type: 'RollingUpdate' },
       selector: { matchLabels: { app: name } },
-      template: gatewayPod(wishes, config),
+      template: gatewayPod(wishes, { config, senderUrl }),
       volumeClaimTemplates: live?.spec?.volumeClaimTemplates?.map(essentials) ?? [
         spoolClaim(wishes, config),
       ],
@@ -65,9 +80,8 @@ export function gatewayStatefulSet(
   });
 }
 
-interface StatefulSetContext {
+interface StatefulSetContext extends GatewayPodContext {
   readonly namespace: string;
-  readonly config: OperatorConfig;
   readonly live: StatefulSetObject | undefined;
 }
 

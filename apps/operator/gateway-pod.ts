@@ -11,6 +11,7 @@ const GRACE_SECONDS = 45;
 /** As in the ConfigMap of gateway settings. */
 const METRICS_PORT = 9_090;
 const QUERY_PORT = 8_081;
+const GRPC_PORT = 9_080;
 /** Images of the webhook that this takes the place of. */
 const ORIGINAL_IMAGE = /(^|\/)kube-auditing-webhook(:|@|$)/;
 
@@ -39,8 +40,18 @@ export function isOriginalImage(image: string): boolean {
   return ORIGINAL_IMAGE.test(image);
 }
 
+/** What a pod is made with besides. */
+export interface GatewayPodContext {
+  readonly config: OperatorConfig;
+  /** Where senders post to. */
+  readonly senderUrl: string;
+}
+
 /** The pod of a gateway. */
-export function gatewayPod(wishes: GatewayWishes, config: OperatorConfig): object {
+export function gatewayPod(
+  wishes: GatewayWishes,
+  { config, senderUrl }: GatewayPodContext,
+): object {
   const { name, spec } = wishes;
   const labels = { app: name };
   return {
@@ -62,7 +73,7 @@ export function gatewayPod(wishes: GatewayWishes, config: OperatorConfig): objec
       ...(spec.nodeSelector && { nodeSelector: spec.nodeSelector }),
       ...(spec.tolerations && { tolerations: spec.tolerations }),
       affinity: spec.affinity ?? apart(labels),
-      containers: [container(wishes, config)],
+      containers: [container(wishes, { config, senderUrl })],
       volumes: volumes(wishes, config),
     },
   };
@@ -81,7 +92,7 @@ function apart(labels: object): object {
   };
 }
 
-function container(wishes: GatewayWishes, config: OperatorConfig): object {
+function container(wishes: GatewayWishes, { config, senderUrl }: GatewayPodContext): object {
   const { spec, port, image, useTls } = wishes;
   const hasGrpcTls = config.gatewayTlsSecret !== undefined;
   return {
@@ -93,9 +104,10 @@ function container(wishes: GatewayWishes, config: OperatorConfig): object {
       { name: 'webhook', containerPort: port, protocol: 'TCP' },
       { name: 'query', containerPort: QUERY_PORT, protocol: 'TCP' },
       { name: 'metrics', containerPort: METRICS_PORT, protocol: 'TCP' },
+      ...(hasGrpcTls ? [{ name: 'grpc', containerPort: GRPC_PORT, protocol: 'TCP' }] : []),
     ],
     envFrom: [{ configMapRef: { name: config.gatewaySettings, optional: true } }],
-    env: environment(wishes, hasGrpcTls),
+    env: environment(wishes, { hasGrpcTls, senderUrl }),
     ...(spec.resources && { resources: spec.resources }),
     securityContext: {
       allowPrivilegeEscalation: false,
@@ -117,7 +129,10 @@ function container(wishes: GatewayWishes, config: OperatorConfig): object {
   };
 }
 
-function environment({ port, useTls }: GatewayWishes, hasGrpcTls: boolean): object[] {
+function environment(
+  { port, useTls }: GatewayWishes,
+  { hasGrpcTls, senderUrl }: { readonly hasGrpcTls: boolean; readonly senderUrl: string },
+): object[] {
   const values: Readonly<Record<string, string>> = {
     AUDITING_DATA_DIR: DATA_FOLDER,
     AUDITING_WEBHOOK_PORT: String(port),
@@ -125,8 +140,11 @@ function environment({ port, useTls }: GatewayWishes, hasGrpcTls: boolean): obje
     ...(useTls && {
       AUDITING_WEBHOOK_TLS_CERT: `${WEBHOOK_TLS_FOLDER}/tls.crt`,
       AUDITING_WEBHOOK_TLS_KEY: `${WEBHOOK_TLS_FOLDER}/tls.key`,
+      AUDITING_WEBHOOK_TLS_CA: `${WEBHOOK_TLS_FOLDER}/ca.crt`,
     }),
+    AUDITING_WEBHOOK_URL: senderUrl,
     ...(hasGrpcTls && {
+      AUDITING_GRPC_LISTEN: `0.0.0.0:${GRPC_PORT}`,
       AUDITING_GRPC_TLS_CERT: `${GRPC_TLS_FOLDER}/tls.crt`,
       AUDITING_GRPC_TLS_KEY: `${GRPC_TLS_FOLDER}/tls.key`,
       AUDITING_GRPC_TLS_CA: `${GRPC_TLS_FOLDER}/ca.crt`,
@@ -143,13 +161,19 @@ function probe(path: string): object {
 }
 
 function volumes({ name, useTls }: GatewayWishes, config: OperatorConfig): object[] {
+  const secret = `${name}-secret`;
   const items = ['tls.crt', 'tls.key'].map((key) => ({ key, path: key }));
+  // One that somebody else made need not have it: senders then get a file without.
+  const ca = { name: secret, optional: true, items: [{ key: 'caBundle', path: 'ca.crt' }] };
   return [
     ...(useTls
       ? [
           {
             name: 'webhook-tls',
-            secret: { secretName: `${name}-secret`, items, defaultMode: 0o440 },
+            projected: {
+              defaultMode: 0o440,
+              sources: [{ secret: { name: secret, items } }, { secret: ca }],
+            },
           },
         ]
       : []),

@@ -30,11 +30,10 @@ const SERVICES = ['gateway', 'rule', 'archive', 'alert'] as const;
 export function grpcIdentities(namespace: string): ReadonlyMap<string, readonly string[]> {
   return new Map(
     SERVICES.map((service) => {
-      const host = `kube-auditing-${service}`;
-      // Gateways are called by nobody.
-      const hosts = service === 'gateway' ? [] : [host, `${host}.${namespace}.svc`];
-      const full = hosts.length > 0 ? [`${host}.${namespace}.svc.cluster.local`] : [];
-      return [`${host}-tls`, [`auditing-${service}`, ...hosts, ...full]];
+      const name = `kube-auditing-${service}`;
+      const host = service === 'gateway' ? 'kube-auditing-query' : name;
+      const full = `${host}.${namespace}.svc`;
+      return [`${name}-tls`, [`auditing-${service}`, host, full, `${full}.cluster.local`]];
     }),
   );
 }

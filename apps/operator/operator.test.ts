@@ -57,6 +57,12 @@ describe.each(CLUSTERS)('with %s', (_name, startCluster) => {
                 env: expect.arrayContaining([
                   { name: 'AUDITING_WEBHOOK_PORT', value: '6443' },
                   { name: 'AUDITING_WEBHOOK_TLS', value: 'files' },
+                  {
+                    name: 'AUDITING_WEBHOOK_URL',
+                    value: expect.stringMatching(
+                      /^https:\/\/[\w.-]+:6443\/audit\/webhook\/event$/,
+                    ) as string,
+                  },
                 ]) as object[],
               },
             ],

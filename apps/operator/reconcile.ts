@@ -9,6 +9,7 @@ import {
   gatewayDisruptionBudget,
   gatewayService,
   gatewayStatefulSet,
+  senderUrlOf,
   type Wanted,
 } from './gateway-objects';
 import { isOriginalImage, wishesOf, type GatewayWishes } from './gateway-pod';
@@ -81,7 +82,9 @@ async function makeAll(
   if (wishes.useTls)
     await makeCertificate({ webhook, wishes, service: service.object }, parts, signal);
   const live = watched.statefulSets.objects().get(`${namespace}/${name}`);
-  await make(gatewayStatefulSet(wishes, { namespace, config, live }), watched.statefulSets);
+  const senderUrl = senderUrlOf(wishes, namespace, addressOf(service.object));
+  const context = { namespace, config, live, senderUrl };
+  await make(gatewayStatefulSet(wishes, context), watched.statefulSets);
   await make(gatewayDisruptionBudget(wishes, namespace, watched.budgetType), watched.budgets);
 }
 
@@ -111,17 +114,16 @@ async function makeCertificate(
   signal: AbortSignal,
 ): Promise<void> {
   const { webhook, wishes, service } = of;
-  const { clusterIP = 'None' } = service.spec ?? {};
+  const address = addressOf(service);
   const host = `${wishes.name}-svc`;
-  // kube-apiserver runs on the network of its node, where names of Services mean nothing.
-  const address = clusterIP === 'None' || clusterIP === '' ? [] : [clusterIP];
+  const names = [`${host}.${namespace}.svc`, `${host}.${namespace}`, host, 'localhost'];
   const serverName = `${wishes.name}-secret`;
   const { written, cert } = await ensureTls(
     { client, signal, mark: (secret) => owned(secret, { ...webhook, kind: 'Webhook' }) },
     {
       serverName,
       authorityName: `${wishes.name}-ca`,
-      hosts: [`${host}.${namespace}.svc`, `${host}.${namespace}`, host, 'localhost', ...address],
+      hosts: address === undefined ? names : [...names, address],
       ...{ namespace, now: now() },
     },
   );
@@ -131,6 +133,11 @@ async function makeCertificate(
     const message = `made the certificate of Secret ${namespace}/${name}`;
     await events.tell(webhook, { type: 'Normal', reason: 'CertificateMade', message }, signal);
   }
+}
+
+function addressOf({ spec = {} }: ServiceObject): string | undefined {
+  const { clusterIP = '' } = spec;
+  return clusterIP === '' || clusterIP === 'None' ? undefined : clusterIP;
 }
 
 async function tellOfImage(

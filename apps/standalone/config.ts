@@ -6,7 +6,7 @@ import type { ConfigOf } from '@auditing/service/settings';
 
 /**
  * The settings of all four apps. A variable that several share is read once: AUDITING_GRPC_LISTEN has the rule
- * service's default, and all three services are served there.
+ * service's default, and all services are served there.
  */
 export const SETTINGS = {
   rule: RULE_SETTINGS,

@@ -6,6 +6,7 @@ import { openArchive } from '@auditing/archive/service';
 import { openGateway, type Gateway } from '@auditing/gateway/service';
 import { AlertServiceService } from '@auditing/proto/alert';
 import { ArchiveServiceService } from '@auditing/proto/archive';
+import { GatewayServiceService } from '@auditing/proto/gateway';
 import { RuleServiceService } from '@auditing/proto/rule';
 import { openRule } from '@auditing/rule/service';
 import { serveGrpc } from '@auditing/service/grpc-server';
@@ -31,6 +32,11 @@ export const standaloneService: Service<StandaloneConfig> = {
     const { listen, grpcTls, maxConnectionAgeMs } = context.config.rule;
     const credentials = await openGrpcCredentials(grpcTls, context);
     const access = await openAccess(context.config.rule.access, credentials.isSecure, context);
+    const gateway = await openGateway(part(context, 'gateway'), {
+      rule: rule.api,
+      archive: archive.api,
+      alert: alert.api,
+    });
     const grpc = await serveGrpc(context, {
       listen,
       maxConnectionAgeMs,
@@ -40,12 +46,8 @@ export const standaloneService: Service<StandaloneConfig> = {
         grpcService(RuleServiceService, rule.api),
         grpcService(ArchiveServiceService, archive.api),
         grpcService(AlertServiceService, alert.api),
+        grpcService(GatewayServiceService, gateway.api),
       ],
-    });
-    const gateway = await openGateway(part(context, 'gateway'), {
-      rule: rule.api,
-      archive: archive.api,
-      alert: alert.api,
     });
     const startMs = Math.round(performance.now() - startedAt);
     await greet(context, { gateway, rule: rule.api, grpc, startMs });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AlertServiceService } from '@auditing/proto/alert';
 import { ArchiveServiceService } from '@auditing/proto/archive';
+import { GatewayServiceService } from '@auditing/proto/gateway';
 import { HealthService } from '@auditing/proto/health';
 import { RuleServiceService } from '@auditing/proto/rule';
 import type { ServiceDefinition } from '@grpc/grpc-js';
@@ -11,6 +12,7 @@ const SERVICES: readonly ServiceDefinition[] = [
   ArchiveServiceService,
   RuleServiceService,
   AlertServiceService,
+  GatewayServiceService,
   HealthService,
 ];
 const REFLECTION = ['v1', 'v1alpha'].map(

@@ -43,6 +43,7 @@ export const RPC_NEEDS: Readonly<Record<string, Need>> = {
   '/auditing.v1.AlertService/DeadLetters': 'all events',
   '/auditing.v1.AlertService/RedriveDeadLetters': 'all events',
   '/auditing.v1.AlertService/DeleteDeadLetters': 'all events',
+  '/auditing.v1.GatewayService/SenderFiles': 'all events',
   '/grpc.health.v1.Health/Check': 'open',
   '/grpc.health.v1.Health/List': 'open',
   '/grpc.health.v1.Health/Watch': 'open',
