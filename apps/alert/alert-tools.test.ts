@@ -109,6 +109,23 @@ describe('tools of the alert service', () => {
     await expect(unknown).rejects.toMatchObject({ code: status.NOT_FOUND });
   });
 
+  test('a page of who sees one namespace is full, and holds nothing else', async () => {
+    const alerts = sampleAlerts('pod', 12).map((alert, place) => {
+      const objectRef = { ...alert.event?.objectRef, namespace: place % 3 ? 'pay' : 'shop' };
+      return { ...alert, event: AuditEvent.fromPartial({ ...alert.event, objectRef }) };
+    });
+    await service.api.raise(sampleRequest(1, alerts), SIGNAL);
+    const scope = { namespaces: [{ name: 'shop', since: undefined }], workspaces: [] };
+    const page = async (cursor: string) => {
+      const request = { ...ListRequest.fromPartial({ limit: 2, cursor }), scope };
+      const { alerts: found, nextCursor } = await service.api.list(request, SIGNAL);
+      return { names: found.map(({ alert }) => alert?.event?.objectRef?.name), nextCursor };
+    };
+    const first = await page('');
+    expect(first.names).toEqual(['pod-9', 'pod-6']);
+    expect((await page(first.nextCursor)).names).toEqual(['pod-3', 'pod-0']);
+  });
+
   test('a test of a receiver says how far it got', async () => {
     const test = () => service.api.testReceiver({ receiver: 'webhook' }, SIGNAL);
     await until('it is in use', async () =>

@@ -1,3 +1,4 @@
+import { alertInScope } from '@auditing/access/restrict-alert';
 import { status } from '@grpc/grpc-js';
 import {
   AlertKind,
@@ -31,7 +32,7 @@ export async function listAlerts(
     if (!entryFits(alert, request)) continue;
     if (signal.aborted) break;
     const one = await readStatus(outbox, alert);
-    if (!one || !eventFits(one, request)) continue;
+    if (!one || !alertInScope(one, request.scope) || !eventFits(one, request)) continue;
     found.push(one);
     if (found.length === limit) {
       const nextCursor = outbox.index.oldestPosition === alert.position ? '' : cursorOf(alert);

@@ -102,7 +102,7 @@ export const ALERT_ROUTES: readonly ApiRoute[] = [
     path: `${OWN_API}/alerts`,
     need: 'events',
     summary:
-      'Alerts and how they fare, newest first. Who sees some events only sees their alerts, so there may be fewer than asked for.',
+      'Alerts and how they fare, newest first. Who sees some events only sees the alerts of those.',
     parameters: [
       ...[RULE, USER, NAMESPACE, RESOURCE, NAME, STATE, RECEIVER, KIND, GROUP],
       ...[START, END, LIMIT, CURSOR],

@@ -8,16 +8,22 @@ import { notForCallers, streamNotForCallers } from './not-for-callers';
 
 type AlertApi = Api<typeof AlertServiceService>;
 
+/** Whether an alert may be seen by whoever has this scope; undefined stands for everything. */
+export function alertInScope({ alert, kind }: AlertStatus, scope: Scope | undefined): boolean {
+  if (scope === undefined) return true;
+  // A digest tells of all events of a rule, whoever may see them.
+  return alert?.event !== undefined && kind !== AlertKind.DIGEST && inScope(alert.event, scope);
+}
+
 /** The alert service as somebody sees it who may see this scope alone: alerts of events in it. */
 export function restrictAlert(service: AlertApi, scope: Scope): AlertApi {
-  // A digest tells of all events of a rule, whoever may see them.
-  const isVisible = ({ alert, kind }: AlertStatus): boolean =>
-    alert?.event !== undefined && kind !== AlertKind.DIGEST && inScope(alert.event, scope);
+  const isVisible = (one: AlertStatus): boolean => alertInScope(one, scope);
   return {
     raise: () => Promise.reject(notForCallers()),
     raiseStream: () => streamNotForCallers(),
     async list(request, signal) {
-      const answer = await service.list(request, signal);
+      // Part of the question, so that pages are full; and of the answer, for a service of an older release.
+      const answer = await service.list({ ...request, scope }, signal);
       return { ...answer, alerts: answer.alerts.filter(isVisible) };
     },
     async *watch(request, signal) {

@@ -72,8 +72,12 @@ test('alerts are those of events in the scope; digests, which tell of others too
   const alerts = ['shop', 'pay', 'shop'].map((namespace) =>
     AlertStatus.fromPartial({ alert: { event: eventOf(namespace) } }),
   );
+  const asked: ListRequest[] = [];
   const service = {
-    list: () => Promise.resolve({ alerts: [...alerts, digest, AlertStatus.create()] }),
+    list(request: ListRequest) {
+      asked.push(request);
+      return Promise.resolve({ alerts: [...alerts, digest, AlertStatus.create()] });
+    },
     async *watch() {
       await Promise.resolve();
       yield* alerts;
@@ -84,6 +88,7 @@ test('alerts are those of events in the scope; digests, which tell of others too
     alerts[0],
     alerts[2],
   ]);
+  expect(asked).toMatchObject([{ limit: 9, scope }]);
   const watched: AlertStatus[] = [];
   for await (const one of restricted.watch({ rule: '' }, never)) watched.push(one);
   expect(watched).toEqual([alerts[0], alerts[2]]);

@@ -23,6 +23,7 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { Timestamp } from "../../google/protobuf/timestamp";
+import { Scope } from "./archive";
 import { AuditEvent, BatchId, Priority, priorityFromJSON, priorityToJSON } from "./event";
 import { CallError } from "./rule";
 
@@ -379,6 +380,11 @@ export interface ListRequest {
   group: Buffer;
   /** Where to go on: next_cursor of the answer before; empty: from the newest. */
   cursor: string;
+  /**
+   * Only alerts of events that whoever asks may see, and no digests, which tell of others too: set by who checks the
+   * caller, who cannot widen it. Absent: all.
+   */
+  scope: Scope | undefined;
 }
 
 /** Alerts. */
@@ -1601,6 +1607,7 @@ function createBaseListRequest(): ListRequest {
     kinds: [],
     group: Buffer.alloc(0),
     cursor: "",
+    scope: undefined,
   };
 }
 
@@ -1648,6 +1655,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     }
     if (message.cursor !== "") {
       writer.uint32(106).string(message.cursor);
+    }
+    if (message.scope !== undefined) {
+      Scope.encode(message.scope, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1779,6 +1789,14 @@ export const ListRequest: MessageFns<ListRequest> = {
             message.cursor = reader.string();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.scope = Scope.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1806,6 +1824,7 @@ export const ListRequest: MessageFns<ListRequest> = {
       kinds: globalThis.Array.isArray(object?.kinds) ? object.kinds.map((e: any) => alertKindFromJSON(e)) : [],
       group: isSet(object.group) ? Buffer.from(bytesFromBase64(object.group)) : Buffer.alloc(0),
       cursor: isSet(object.cursor) ? globalThis.String(object.cursor) : "",
+      scope: isSet(object.scope) ? Scope.fromJSON(object.scope) : undefined,
     };
   },
 
@@ -1850,6 +1869,9 @@ export const ListRequest: MessageFns<ListRequest> = {
     if (message.cursor !== "") {
       obj.cursor = message.cursor;
     }
+    if (message.scope !== undefined) {
+      obj.scope = Scope.toJSON(message.scope);
+    }
     return obj;
   },
 
@@ -1873,6 +1895,7 @@ export const ListRequest: MessageFns<ListRequest> = {
     message.kinds = object.kinds?.map((e) => e) || [];
     message.group = object.group ?? Buffer.alloc(0);
     message.cursor = object.cursor ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
     return message;
   },
 };
