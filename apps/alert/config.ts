@@ -12,6 +12,7 @@ import {
   type Parser,
 } from '@auditing/service/setting-parsers';
 import type { ConfigOf } from '@auditing/service/settings';
+import { blockedAddresses } from './receivers/blocked-addresses';
 
 /** A duration that cannot be 0. */
 const positiveDuration: Parser<number> = {
@@ -101,6 +102,13 @@ export const SETTINGS = {
     fallback: './secrets',
     description:
       'Folder of the secrets that receivers refer to: a file by its path below it, an entry of a Secret as `<name>/<key>`. They are read anew every 10 s.',
+  },
+  blocked: {
+    variable: 'AUDITING_ALERT_BLOCKED_ADDRESSES',
+    parser: blockedAddresses,
+    fallback: '169.254.0.0/16, fe80::/10',
+    description:
+      'Networks in which no receiver may be, whatever its name resolves to. The default is where clouds have their metadata, credentials among them. Add private networks where those who write the Webhook resource must not reach them.',
   },
   groupWindowMs: {
     variable: 'AUDITING_ALERT_GROUP_WINDOW',

@@ -114,8 +114,8 @@ function rateOf({ ratePerMinute, rateBurst }: AlertConfig): Rate {
 }
 
 function receiverOptions({ config, log }: Context<AlertConfig>): ReceiverOptions {
-  const { holdMs, tryTimeoutMs, hasTimeLabel, externalUrl, secretsDir } = config;
-  return { log, holdMs, tryTimeoutMs, secretsDir, text: { hasTimeLabel, externalUrl } };
+  const { holdMs, tryTimeoutMs, hasTimeLabel, externalUrl, secretsDir, blocked } = config;
+  return { log, holdMs, tryTimeoutMs, secretsDir, blocked, text: { hasTimeLabel, externalUrl } };
 }
 
 function tellUntilClosed({ closeLater }: Context<AlertConfig>, teller: Teller): void {

@@ -7,7 +7,8 @@ import type { Receiver as ReceiverSpec } from '@auditing/proto/rule';
 import { wait } from '@auditing/service/wait';
 import { summaryOfOne } from './group';
 import { probeAlert } from './own-alerts';
-import { messageOf, openEndpoint, tlsOptions, type Endpoint } from './receivers/endpoint';
+import { checkAddress, type BlockedAddresses } from './receivers/blocked-addresses';
+import { hostOf, messageOf, openEndpoint, tlsOptions, type Endpoint } from './receivers/endpoint';
 import type { Place } from './receivers/discovery';
 import type { Outgoing, ReceiverOptions } from './receivers/receiver';
 import { openReceiver } from './receivers/receivers';
@@ -38,7 +39,7 @@ export async function testReceiver(
   const ways = receiver?.test;
   if (ways) {
     for (const place of await ways.places(signal)) {
-      await testPlace(place, { ways, marker, trace, tryTimeoutMs: options.tryTimeoutMs }, signal);
+      await testPlace(place, { ...options, ways, marker, trace }, signal);
     }
   }
   await receiver?.close();
@@ -46,19 +47,19 @@ export async function testReceiver(
   return { hops: trace.hops, accepted, marker };
 }
 
-interface PlaceTest {
+interface PlaceTest extends Pick<ReceiverOptions, 'tryTimeoutMs' | 'blocked'> {
   readonly ways: TestWays;
   readonly marker: string;
   readonly trace: Trace;
-  readonly tryTimeoutMs: number;
 }
 
 async function testPlace(place: Place, test: PlaceTest, signal: AbortSignal): Promise<void> {
-  const { ways, marker, trace, tryTimeoutMs } = test;
+  const { ways, marker, trace, tryTimeoutMs, blocked } = test;
   const endpoint = openEndpoint({
     ...place,
     caBundle: ways.caBundle,
     access: ways.access,
+    blocked,
     tryTimeoutMs,
     connections: 1,
   });
@@ -66,7 +67,7 @@ async function testPlace(place: Place, test: PlaceTest, signal: AbortSignal): Pr
   const step = <T>(which: HopStep, go: () => Promise<StepResult<T>>): Promise<T | undefined> =>
     trace.step({ instance, step: which }, go);
   try {
-    const address = await step(HopStep.RESOLVE, () => resolve(place));
+    const address = await step(HopStep.RESOLVE, () => resolve(place, blocked));
     if (address === undefined) return;
     const socket = await step(HopStep.CONNECT, () => connect({ place, address, tryTimeoutMs }));
     if (socket === undefined) return;
@@ -114,13 +115,19 @@ class Trace {
   }
 }
 
-async function resolve({ url, address }: Place): Promise<StepResult<string>> {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
+async function resolve(
+  { url, address }: Place,
+  blocked: BlockedAddresses,
+): Promise<StepResult<string>> {
+  const host = hostOf(url);
+  checkAddress(address ?? host, blocked);
   if (address !== undefined) return { value: address, detail: `${host} is at ${address}` };
   if (isIP(host)) return { value: host, detail: `${host} is an address` };
   const found = await lookup(host, { all: true });
   const addresses = found.map((one) => one.address);
-  return { value: addresses[0] ?? host, detail: `${host} is ${addresses.join(', ')}` };
+  const allowed = addresses.find((one) => !blocked.has(one)) ?? addresses[0] ?? '';
+  checkAddress(allowed, blocked);
+  return { value: allowed, detail: `${host} is ${addresses.join(', ')}` };
 }
 
 function connect(to: {
@@ -142,7 +149,7 @@ async function handshake(
   of: { readonly place: Place; readonly ways: TestWays; readonly tryTimeoutMs: number },
 ): Promise<StepResult<true>> {
   const { client } = await of.ways.access();
-  const host = of.place.url.hostname.replace(/^\[|\]$/g, '');
+  const host = hostOf(of.place.url);
   const secure = connectTls({
     socket,
     ...tlsOptions(of.ways.caBundle, client),

@@ -12,6 +12,7 @@ import { startFaultServer, type FaultServer } from '../testing/fault-server';
 import { scratchFolder } from '../testing/opened';
 import { outgoing, sampleAlert } from '../testing/samples';
 import { signatureHeaders } from './access';
+import { blockedAddresses } from './blocked-addresses';
 import type { Answer } from './receiver';
 import { openReceiver } from './receivers';
 
@@ -25,6 +26,7 @@ describe('secrets of a receiver', () => {
     holdMs: 600_000,
     tryTimeoutMs: 2_000,
     secretsDir: scratch.path,
+    blocked: blockedAddresses.parse(''),
     text: { hasTimeLabel: true, externalUrl: '' },
   };
   let server: FaultServer;

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hostOf } from './endpoint';
 
 /** Name servers that do not answer must not hold up alerts; the name is then left to the connection. */
 const LOOKUP_TIMEOUT_MS = 2_000;
@@ -76,8 +77,4 @@ function statusOf(text: string | undefined): Status | undefined {
   } catch {
     return undefined;
   }
-}
-
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, '');
 }

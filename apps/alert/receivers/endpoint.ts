@@ -5,6 +5,7 @@ import { Pool, type Dispatcher } from 'undici';
 import { cancelled } from '@auditing/service/wait';
 import { signatureHeaders, type Access, type ReadAccess } from './access';
 import { shownUrl } from './address';
+import { checkAddress, lookupAllowed, type BlockedAddresses } from './blocked-addresses';
 import type { Answer } from './receiver';
 
 /** What is read of an answer: of a POST its text is for people, of a GET it is some ten thousand alerts. */
@@ -30,6 +31,7 @@ export interface EndpointOptions {
   readonly caBundle: Buffer;
   /** How the server knows us, besides user name and password in the url. */
   readonly access: ReadAccess;
+  readonly blocked: BlockedAddresses;
   readonly connections: number;
   readonly tryTimeoutMs: number;
 }
@@ -113,6 +115,8 @@ class Connection {
   }
 
   async exchange(request: Request, signal: AbortSignal): Promise<Exchange> {
+    const { url, address = hostOf(url), blocked } = this.#options;
+    checkAddress(address, blocked);
     const access = await this.#options.access();
     this.#use(access.client);
     const limits = limited(this.#options.tryTimeoutMs, signal);
@@ -156,7 +160,7 @@ function openPool(options: EndpointOptions, client: Access['client']): Pool {
     connect: {
       timeout: tryTimeoutMs,
       ...tlsOptions(options.caBundle, client),
-      ...(address !== undefined && { lookup: always(address) }),
+      lookup: address === undefined ? lookupAllowed(options.blocked) : always(address),
     },
   });
 }
@@ -244,10 +248,14 @@ function limited(
 
 /** A lookup is made for names alone. */
 function originOf(url: URL, address: string | undefined): string {
-  const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (address === undefined || !isIP(host)) return url.origin;
+  if (address === undefined || !isIP(hostOf(url))) return url.origin;
   const { protocol, port } = url;
   return `${protocol}//${isIP(address) === 6 ? `[${address}]` : address}${port && `:${port}`}`;
+}
+
+/** The name, or the address without its brackets. */
+export function hostOf({ hostname }: URL): string {
+  return hostname.replace(/^\[|\]$/g, '');
 }
 
 function always(address: string): LookupFunction {

@@ -188,9 +188,10 @@ class Instances {
   }
 
   #open({ url, address }: Place): Endpoint {
-    const { caBundle, access, tryTimeoutMs } = this.#options;
+    const { caBundle, access, blocked, tryTimeoutMs } = this.#options;
     const where = address === undefined ? { url } : { url, address };
-    return openEndpoint({ ...where, caBundle, access, tryTimeoutMs, connections: CONNECTIONS });
+    const how = { caBundle, access, blocked, tryTimeoutMs, connections: CONNECTIONS };
+    return openEndpoint({ ...where, ...how });
   }
 }
 

@@ -3,6 +3,7 @@ import type { RaisedAlert } from '@auditing/proto/outbox';
 import type { Receiver as ReceiverSpec } from '@auditing/proto/rule';
 import type { Logger } from 'pino';
 import type { TextOptions } from './alert-text';
+import type { BlockedAddresses } from './blocked-addresses';
 import type { Instance } from './instance';
 import type { ShownAlert } from './shown-alert';
 import type { TestWays } from './test-ways';
@@ -79,6 +80,8 @@ export interface ReceiverOptions {
   readonly text: TextOptions;
   /** Folder of the secrets that receivers refer to. */
   readonly secretsDir: string;
+  /** Where no receiver may be. */
+  readonly blocked: BlockedAddresses;
 }
 
 /** Opens a receiver of one type. Throws Error, with what to change, if the resource says nonsense. */

@@ -28,6 +28,7 @@ export function openWebhookPost(
     url,
     caBundle,
     access,
+    blocked: options.blocked,
     connections: CONNECTIONS,
     tryTimeoutMs: options.tryTimeoutMs,
   });

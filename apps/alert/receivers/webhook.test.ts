@@ -7,6 +7,7 @@ import { RaisedAlert } from '@auditing/proto/outbox';
 import { Receiver as ReceiverSpec } from '@auditing/proto/rule';
 import { startFaultServer, type FaultServer } from '../testing/fault-server';
 import { outgoing, sampleAlert } from '../testing/samples';
+import { blockedAddresses } from './blocked-addresses';
 import type { Answer, Receiver } from './receiver';
 import { openReceiver } from './receivers';
 
@@ -16,6 +17,7 @@ const OPTIONS = {
   holdMs: 600_000,
   tryTimeoutMs: 2_000,
   secretsDir: '/nowhere',
+  blocked: blockedAddresses.parse(''),
   text: { hasTimeLabel: true, externalUrl: '' },
 };
 const DELIVERY_ID = 'ab'.repeat(32);
