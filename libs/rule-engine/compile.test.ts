@@ -40,6 +40,42 @@ it.each([
 });
 
 it.each([
+  ['a[*] = "x"', { a: ['y', 'x'] }, TRUE],
+  ['a[*] = "x"', { a: ['y'] }, FALSE],
+  ['a[*] = "x"', { a: [] }, FALSE],
+  ['a[*] = "x"', { a: 'x' }, MISMATCH],
+  ['a[*] = "x"', { a: 5 }, MISMATCH],
+  ['a[*] = "x"', { a: null }, FALSE],
+  ['a[*] = "x"', { a: {} }, FALSE],
+  ['a[*] = "x"', {}, FALSE],
+  ['a[*] = "map[b:1]"', { a: [{ b: 1 }] }, TRUE],
+  ['a[*] > 1', { a: ['x', 0] }, MISMATCH],
+  ['a[*] > 1', { a: ['x', 2] }, TRUE],
+  ['a[*] > 1', { a: [0] }, FALSE],
+  ['a[*].b = "x"', { a: [{ b: 'x' }] }, TRUE],
+  ['a[*].b = "x"', { a: [null, {}, { b: null }, { b: {} }] }, FALSE],
+  ['a[*].b = "x"', { a: ['x'] }, MISMATCH],
+  ['a[*].b = "x"', { a: ['y', { b: 'x' }] }, TRUE],
+  ['a[*].b = "x"', { a: [['x']] }, MISMATCH],
+  ['a[*].b.c = "x"', { a: [{ b: 'x' }] }, MISMATCH],
+  ['a[*].b.c = "x"', { a: [{ b: null }] }, FALSE],
+  ['a[*][*] = "x"', { a: [['y'], ['x']] }, TRUE],
+  ['a[*][*] = "x"', { a: ['x'] }, MISMATCH],
+  ['a[1] = "x"', { a: ['y', 'x'] }, TRUE],
+  ['a[2] = "x"', { a: ['y', 'x'] }, FALSE],
+  ['a[0:2] = "x"', { a: ['x', 'x', 'y'] }, TRUE],
+  ['a[0:3] = "x"', { a: ['x', 'x', 'y'] }, FALSE],
+  ['a[1:] > 1', { a: [0, 2, 'x'] }, MISMATCH],
+  ['a[3:] = "x"', { a: ['x'] }, FALSE],
+  ['a.b = "x"', { a: 'x' }, FALSE],
+  ['a.b = "x"', { a: ['x'] }, FALSE],
+  ['a = "map[]"', { a: {} }, FALSE],
+  ['a.toString exists', { a: {} }, FALSE],
+])('%s of %j gives %i', (text, RequestObject, expected) => {
+  expect(ask(`RequestObject.${text}`, { RequestObject })).toBe(expected);
+});
+
+it.each([
   ['contains "nil"', TRUE],
   ['not contains "x"', TRUE],
   ['like "*nil*"', FALSE],

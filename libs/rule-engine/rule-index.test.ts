@@ -205,6 +205,32 @@ it('tells nobody of rules that met no value of the wrong type', () => {
   expect(engine.mismatches).toEqual([]);
 });
 
+it('counts a mismatch of a part that rules share for each, and only where there was one', () => {
+  const bad = parsed('RequestURI > 5');
+  const both: Condition = { kind: 'or', operands: [bad, parsed('Level exists')], from: 0, to: 0 };
+  const engine = new Engine([bad, both, { kind: 'not', operand: both, from: 0, to: 0 }]);
+  engine.matches(decode({ RequestURI: '6', Level: 'x' }));
+  expect(engine.mismatches).toEqual([]);
+  engine.matches(decode({ RequestURI: '/api', Level: 'x' }));
+  engine.matches(decode({ RequestURI: '6', Level: 'x' }));
+  expect(engine.mismatches).toEqual([1, 1, 1]);
+});
+
+it('asks a part once an event that another rule has behind not', () => {
+  const reader = new FieldReader();
+  const planner = new Planner(reader);
+  let askCount = 0;
+  const ask = (): typeof TRUE => {
+    askCount += 1;
+    return TRUE;
+  };
+  const shared: Plan = { kind: 'test', id: -1, cost: 1, isIndexed: false, ask };
+  const rules = [shared, planner.not(shared)].map((plan) => ({ plan, resources: undefined }));
+  const index = new RuleIndex(rules, planner, reader);
+  index.evaluate(decode({}), { matched: () => undefined, mismatched: () => undefined });
+  expect(askCount).toBe(1);
+});
+
 it('asks a part that rules share once an event, and of each event anew', () => {
   const reader = new FieldReader();
   const planner = new Planner(reader);

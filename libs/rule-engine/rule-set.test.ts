@@ -266,6 +266,16 @@ it('explains in full', () => {
   });
 });
 
+it('explains without values where a path leads nowhere', () => {
+  const set = build([rule('r', 'RequestObject.a[*].b = 1 or RequestObject.a.b = 1')]);
+  for (const a of [5, 'x', null, [5]]) {
+    expect(set.explain('alerting-rule.r', event({ RequestObject: { a } }))?.parts).toMatchObject([
+      { values: [] },
+      { values: [] },
+    ]);
+  }
+});
+
 it('explains with no more values, and of each no more, than people read', () => {
   const set = build([rule('r', 'RequestObject.a[*] = 1')]);
   const values = ['x'.repeat(5_000), ...Array.from({ length: 500 }, () => 7)];

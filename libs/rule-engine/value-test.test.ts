@@ -1,7 +1,8 @@
+import type { JsonValue } from '@auditing/audit-event/event-fields';
 import * as fc from 'fast-check';
 import { compileGlob } from './glob';
 import { parseAddress, parseIpRange } from './ip-range';
-import { FALSE, MISMATCH, TRUE } from './outcome';
+import { FALSE, MISMATCH, TRUE, type Outcome } from './outcome';
 import { parseCondition } from './parse-condition';
 import { compileRegularExpression } from './regular-expression';
 import { compileValueTest, hasContent, type ValueTest } from './value-test';
@@ -15,7 +16,27 @@ function testOf(rest: string): ValueTest {
   return compiled;
 }
 
-it.each([
+/** Rows for all orders between a value of a condition and one below, the same, and one above. */
+function ordered(
+  value: string | number,
+  held: readonly JsonValue[],
+): [string, JsonValue, Outcome][] {
+  const rows: [string, readonly Outcome[]][] = [
+    ['<', [TRUE, FALSE, FALSE]],
+    ['<=', [TRUE, TRUE, FALSE]],
+    ['>', [FALSE, FALSE, TRUE]],
+    ['>=', [FALSE, TRUE, TRUE]],
+  ];
+  return rows.flatMap(([operator, outcomes]) =>
+    held.map((each, i): [string, JsonValue, Outcome] => [
+      `${operator} ${value}`,
+      each,
+      outcomes[i] ?? MISMATCH,
+    ]),
+  );
+}
+
+it.each<[string, JsonValue, Outcome]>([
   ['= 5', '5', TRUE],
   ['= 5', '5.0', TRUE],
   ['= 5', '5e0', TRUE],
@@ -27,6 +48,22 @@ it.each([
   ['< 5', '-Infinity', TRUE],
   ['> 5', '1e999', MISMATCH],
   ['!= 5', 'NaN', TRUE],
+  ['!= 5', 'xnan', MISMATCH],
+  ['!= 5', 'nanx', MISMATCH],
+  ['= 5', 6, FALSE],
+  ['!= 5', 5, FALSE],
+  ...ordered(5, [4, 5, 6]),
+  ...ordered('"b"', ['a', 'b', 'c']),
+  ['', true, TRUE],
+  ['', 'False', FALSE],
+  ['', 'no', MISMATCH],
+  ['', {}, MISMATCH],
+  ['', ['1'], MISMATCH],
+  ['contains "a*"', 'ab', FALSE],
+  ['contains "a*"', 'a*b', TRUE],
+  ['regex "^x+y$"', `${'x'.repeat(512)}y`, TRUE],
+  ['regex "^x+y$"', `${'x'.repeat(512)}z`, FALSE],
+  ['not regex "^x+y$"', `${'x'.repeat(512)}y`, FALSE],
   ['= true', 1, TRUE],
   ['= true', 't', TRUE],
   ['= false', 'F', TRUE],
