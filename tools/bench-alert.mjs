@@ -5,8 +5,13 @@ import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { quantile } from './bench-figures.mjs';
 import { startProcess } from './bench-process.mjs';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
 
 const BACKLOG = 100_000;
 const QUICK_BACKLOG = 5_000;
@@ -16,6 +21,15 @@ const QUICK_EVENTS = 50;
 const EVENT_EVERY_MS = 20;
 /** DEBUG, INFO, WARNING: the last goes out first. */
 const PRIORITIES = [1, 2, 3];
+const NO_FILTER = {
+  rule: '',
+  user: '',
+  namespace: '',
+  resource: '',
+  name: '',
+  receiver: '',
+  state: 0,
+};
 const MODULES = {
   opened: '@auditing/alert/testing/opened',
   ruleStub: '@auditing/alert/testing/rule-stub',
@@ -43,47 +57,75 @@ export async function benchAlert({ root, quick, figures, load, print }) {
 
 /** Alertmanager is away while alerts are raised, then comes back. */
 async function drain({ parts, folder, alertmanagers, figures, print }, count) {
-  const { signal } = new AbortController();
   await Promise.all(alertmanagers.map((one) => one.stop()));
   const urls = alertmanagers.map(({ url }) => url).join(',');
   const rule = parts.ruleStub([parts.sampleReceiver('alertmanager', urls)]);
-  const service = await parts.opened(join(folder, 'data'), rule, { AUDITING_ALERT_RATE: '0' });
-  let peakBytes = 0;
-  const look = () => (peakBytes = Math.max(peakBytes, process.memoryUsage().rss));
+  const service = await parts.opened(join(folder, 'data'), rule, {
+    AUDITING_ALERT_RATE: '0',
+    // To see when each was delivered.
+    AUDITING_ALERT_HISTORY_MAX: String(count),
+  });
   try {
-    const raisingAt = performance.now();
-    for (let batch = 0; batch < count / BATCH; batch += 1) {
-      const priority = PRIORITIES[batch % PRIORITIES.length];
-      const alerts = parts.sampleAlerts(`${priority}-${batch}`, BATCH, { priority });
-      await service.api.raise(parts.sampleRequest(batch + 1, alerts), signal);
-      look();
-    }
-    const raisePerSecond = (count * 1000) / (performance.now() - raisingAt);
-    await Promise.all(alertmanagers.map((one) => one.start()));
-    const waiting = async () => {
-      look();
-      const { receivers } = await service.api.listReceivers({}, signal);
-      return receivers[0]?.pendingCount ?? count;
-    };
-    while ((await waiting()) === count) await sleep(10);
-    const drainingAt = performance.now();
-    const alreadyTaken = count - (await waiting());
-    while ((await waiting()) > 0) await sleep(50);
-    const drainPerSecond = ((count - alreadyTaken) * 1000) / (performance.now() - drainingAt);
+    const raised = await raiseAll(service.api, parts, count);
+    const drained = await drainAll(service.api, alertmanagers, count);
     const { lost, doubled } = await compared(alertmanagers, count);
-    print(`\nbacklog of ${count}: raised ${Math.round(raisePerSecond)}/s,`);
-    print(
-      `  drained ${Math.round(drainPerSecond)}/s into two instances, peak ${mib(peakBytes)} MiB`,
-    );
-    print(`  lost ${lost}, fingerprints doubled ${doubled}`);
-    figures.set('alert_raise_per_second', raisePerSecond);
-    figures.set('alert_drain_per_second', drainPerSecond);
-    figures.set('alert_drain_peak_bytes', peakBytes);
+    const isOrdered = areOrdered(await listed(service.api));
+    print(`\nbacklog of ${count}: raised ${Math.round(raised.perSecond)}/s,`);
+    print(`  each takes ${Math.round(raised.bytesPerAlert)} bytes of memory while it waits,`);
+    print(`  drained ${Math.round(drained.perSecond)}/s into two instances,`);
+    print(`  ${Math.round(drained.cpuUs)} us of CPU time each, peak ${mib(drained.peakBytes)} MiB`);
+    print(`  by priority: ${isOrdered}; lost ${lost}, fingerprints doubled ${doubled}`);
+    figures.set('alert_raise_per_second', raised.perSecond);
+    figures.set('alert_pending_bytes', raised.bytesPerAlert);
+    figures.set('alert_drain_per_second', drained.perSecond);
+    figures.set('alert_drain_cpu_us', drained.cpuUs);
+    figures.set('alert_drain_peak_bytes', drained.peakBytes);
+    figures.set('alert_in_order', Number(isOrdered));
     figures.set('alert_lost', lost);
     figures.set('alert_doubled', doubled);
   } finally {
     await service.stop();
   }
+}
+
+async function raiseAll(api, parts, count) {
+  const { signal } = new AbortController();
+  const before = heldBytes();
+  const startedAt = performance.now();
+  for (let batch = 0; batch < count / BATCH; batch += 1) {
+    const priority = PRIORITIES[batch % PRIORITIES.length];
+    const alerts = parts.sampleAlerts(`${priority}-${batch}`, BATCH, { priority });
+    await api.raise(parts.sampleRequest(batch + 1, alerts), signal);
+  }
+  const perSecond = (count * 1000) / (performance.now() - startedAt);
+  return { perSecond, bytesPerAlert: (heldBytes() - before) / count };
+}
+
+async function drainAll(api, alertmanagers, count) {
+  const { signal } = new AbortController();
+  let peakBytes = 0;
+  const waiting = async () => {
+    peakBytes = Math.max(peakBytes, process.memoryUsage().rss);
+    const { receivers } = await api.listReceivers({}, signal);
+    return receivers[0]?.pendingCount ?? count;
+  };
+  await Promise.all(alertmanagers.map((one) => one.start()));
+  while ((await waiting()) === count) await sleep(10);
+  const startedAt = performance.now();
+  const cpuAtStart = process.cpuUsage();
+  const alreadyTaken = count - (await waiting());
+  while ((await waiting()) > 0) await sleep(50);
+  const drainedCount = count - alreadyTaken;
+  const { user, system } = process.cpuUsage(cpuAtStart);
+  const perSecond = (drainedCount * 1000) / (performance.now() - startedAt);
+  return { perSecond, cpuUs: (user + system) / drainedCount, peakBytes };
+}
+
+/** Heap and buffers that are in use, garbage aside. */
+function heldBytes() {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 /** What the instances have: one alert for each that was raised. The second may get its own a moment later. */
@@ -100,6 +142,33 @@ async function compared(alertmanagers, count) {
     doubled += alerts.length - ids.size;
   }
   return { lost, doubled };
+}
+
+async function listed(api) {
+  const { signal } = new AbortController();
+  const found = [];
+  let cursor = '';
+  do {
+    const request = { kinds: [], group: Buffer.alloc(0), ...NO_FILTER, limit: 1000, cursor };
+    const { alerts, nextCursor } = await api.list(request, signal);
+    found.push(...alerts);
+    cursor = nextCursor;
+  } while (cursor !== '');
+  return found;
+}
+
+/** True if no alert was delivered after one of a lower priority. Those of one request have one time. */
+function areOrdered(alerts) {
+  const times = (priority) =>
+    alerts
+      .filter(({ alert }) => alert.priority === priority)
+      .map(
+        ({ deliveries: [{ deliveredAt }] }) =>
+          Number(deliveredAt.seconds) * 1e9 + deliveredAt.nanos,
+      )
+      .sort((a, b) => a - b);
+  const [third, second, first] = PRIORITIES.map(times);
+  return first.at(-1) <= second[0] && second.at(-1) <= third[0];
 }
 
 /** From the gateway's receipt, just before it answers 200, to the accept, through the whole system. */

@@ -18,6 +18,8 @@ const SILENCES_MS = 15_000;
 const RESOLVED_MS = 5 * 60_000;
 /** this often. */
 const RESOLVED_EVERY_MS = 60_000;
+/** While more than this wait to be sent, nothing is asked: an answer may be tens of megabytes, and delivery comes first. */
+const BUSY_COUNT = 1_000;
 /** Alerts in one request. */
 const BATCH_MAX = 64;
 
@@ -66,12 +68,13 @@ export class Keeper {
   }
 
   async look(): Promise<void> {
-    const { keeping, now } = this.#options;
+    const { keeping, now, outbox, name } = this.#options;
     const lacking = await keeping.lacking(this.#signal);
     const kept = this.#kept();
     for (const instance of lacking) await this.#catchUp(kept, instance);
     await this.#resolve(kept);
-    if (kept.size > 0 && now() - this.#askedAtMs >= SILENCES_MS) {
+    const isBusy = (outbox.index.lanes.get(name)?.size ?? 0) > BUSY_COUNT;
+    if (kept.size > 0 && !isBusy && now() - this.#askedAtMs >= SILENCES_MS) {
       this.#askedAtMs = now();
       await this.#readSuppression(kept);
     }
