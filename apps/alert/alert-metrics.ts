@@ -88,13 +88,13 @@ function deliveryMetrics(
     }),
     deliveries: new Counter({
       name: 'auditing_alert_deliveries_total',
-      help: 'Deliveries that ended, as delivered or dead.',
+      help: 'Deliveries that ended, as delivered, dead or silenced.',
       labelNames: ['receiver', 'outcome'],
       registers,
     }),
     resent: new Counter({
       name: 'auditing_alert_alerts_resent_total',
-      help: 'Delivered alerts sent again: to an Alertmanager that was started anew, or because they ended.',
+      help: 'Delivered alerts sent again: to an Alertmanager that may lack them, or because they ended.',
       labelNames: ['receiver'],
       registers,
     }),

@@ -110,6 +110,13 @@ export const SETTINGS = {
     description:
       'Networks in which no receiver may be, whatever its name resolves to. The default is where clouds have their metadata, credentials among them. Add private networks where those who write the Webhook resource must not reach them.',
   },
+  skipSilenced: {
+    variable: 'AUDITING_ALERT_SKIP_SILENCED',
+    parser: boolean,
+    fallback: 'false',
+    description:
+      'True: what a silence of an Alertmanager among the receivers matches is not sent to receivers of other types, and listed as silenced. Silences are read every 15 s.',
+  },
   groupWindowMs: {
     variable: 'AUDITING_ALERT_GROUP_WINDOW',
     parser: duration,

@@ -27,6 +27,8 @@ export interface CourierOptions {
   readonly log: Logger;
   /** An alert that was not taken by this age is given up. */
   readonly maxAgeMs: number;
+  /** Ids of the silences for which an alert is not sent; undefined if none keeps anything from this receiver. */
+  readonly silencedBy: ((outgoing: Outgoing) => string[]) | undefined;
   /** Told why a request failed; empty once one does not. */
   readonly onAnswer: (lastError: string) => void;
   readonly backoff: Backoff;
@@ -72,7 +74,12 @@ class Courier {
       await this.#lane.added.heard(waitMs, this.#signal);
       return;
     }
-    const batches = inBatches(due, this.#options.receiver.batchMax);
+    const isSilenced = await this.#endSilenced(due);
+    const batches = inBatches(
+      due.filter((one) => !isSilenced.has(one)),
+      this.#options.receiver.batchMax,
+    );
+    if (batches.length === 0) return;
     const answers = (await Promise.all(batches.map((batch) => this.#deliver(batch)))).flat();
     await this.#record(answers);
     await this.#pause(answers, due);
@@ -93,6 +100,23 @@ class Courier {
       if (due.length === max) break;
     }
     return { due, waitMs };
+  }
+
+  /** What is under a silence ends here, before it is sent. Gives those. */
+  async #endSilenced(due: readonly DeliveryEntry[]): Promise<ReadonlySet<DeliveryEntry>> {
+    const { silencedBy, outbox } = this.#options;
+    const endings = new Map<DeliveryEntry, Ending>();
+    if (silencedBy === undefined) return new Set();
+    for (const delivery of due) {
+      // What cannot be read is found out, and said, where it is sent.
+      const raised = await outbox.load(delivery.alert).catch(() => undefined);
+      const by = raised ? silencedBy(outgoingOf(raised, delivery)) : [];
+      if (by.length === 0) continue;
+      delivery.revision = delivery.alert.group?.revision ?? 0;
+      endings.set(delivery, { delivery, state: DeliveryState.SILENCED, silencedBy: by });
+    }
+    await this.#end([...endings.values()]);
+    return new Set(endings.keys());
   }
 
   /** Sends one batch; each alert is read from disk just now, and forgotten right after. */
@@ -188,22 +212,30 @@ class Courier {
   async #end(endings: readonly Ending[]): Promise<void> {
     const { outbox, log, name, metrics, now } = this.#options;
     await outbox.end(endings, this.#signal);
-    const dead: string[] = [];
+    const counts = { delivered: 0, dead: 0, silenced: 0 };
+    let reason = '';
     for (const ending of endings) {
-      if (ending.state === DeliveryState.DEAD) {
-        dead.push(ending.reason);
-        continue;
+      switch (ending.state) {
+        case DeliveryState.DEAD:
+          counts.dead += 1;
+          reason ||= ending.reason;
+          break;
+        case DeliveryState.SILENCED:
+          counts.silenced += 1;
+          break;
+        case DeliveryState.DELIVERED: {
+          counts.delivered += 1;
+          const { raisedAtMs, receivedAtMs } = ending.delivery.alert;
+          const since = (ms: number): number => Math.max(0, (now() - ms) / 1_000);
+          metrics.acceptSeconds.observe({ receiver: name }, since(raisedAtMs));
+          metrics.eventToAcceptSeconds.observe({ receiver: name }, since(receivedAtMs));
+        }
       }
-      const { raisedAtMs, receivedAtMs } = ending.delivery.alert;
-      const since = (ms: number): number => Math.max(0, (now() - ms) / 1_000);
-      metrics.acceptSeconds.observe({ receiver: name }, since(raisedAtMs));
-      metrics.eventToAcceptSeconds.observe({ receiver: name }, since(receivedAtMs));
     }
-    const deliveredCount = endings.length - dead.length;
-    metrics.deliveries.inc({ receiver: name, outcome: 'delivered' }, deliveredCount);
-    metrics.deliveries.inc({ receiver: name, outcome: 'dead' }, dead.length);
-    const [reason] = dead;
-    if (reason) log.warn({ receiver: name, alerts: dead.length, reason }, 'alerts given up');
+    for (const [outcome, count] of Object.entries(counts)) {
+      metrics.deliveries.inc({ receiver: name, outcome }, count);
+    }
+    if (reason) log.warn({ receiver: name, alerts: counts.dead, reason }, 'alerts given up');
   }
 
   #noteFailing(answer: Answer | undefined): void {

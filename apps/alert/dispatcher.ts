@@ -8,8 +8,10 @@ import { runCourier } from './courier';
 import { timestampOf } from './event-text';
 import { runKeeper } from './keeper';
 import type { Outbox } from './outbox';
-import type { Receiver, ReceiverOptions } from './receivers/receiver';
+import type { Silence } from './receivers/read-silences';
+import type { Outgoing, Receiver, ReceiverOptions } from './receivers/receiver';
 import { openReceiver } from './receivers/receivers';
+import { Silences } from './silences';
 
 /** What a dispatcher works with. */
 export interface DispatcherOptions {
@@ -22,6 +24,8 @@ export interface DispatcherOptions {
   readonly backoff: Backoff;
   readonly now: () => number;
   readonly receiver: ReceiverOptions;
+  /** Whether what an Alertmanager silences is kept from receivers of other types. */
+  readonly skipSilenced: boolean;
   /** Puts what waits for a digest to this receiver into one now. */
   readonly digestAll: (receiver: string) => Promise<void>;
 }
@@ -45,9 +49,11 @@ export class Dispatcher {
   /** Changes are made one after the other. */
   #changes: Promise<void> = Promise.resolve();
   #isClosed = false;
+  readonly #silences: Silences;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#silences = new Silences(options.receiver.text, options.now);
   }
 
   /**
@@ -125,17 +131,26 @@ export class Dispatcher {
     const stopping = new AbortController();
     const { signal } = stopping;
     const onAnswer = (lastError: string): string => (worker.lastError = lastError);
-    const courier = runCourier({ ...options, name, receiver, onAnswer }, signal);
     const { keeping } = receiver;
-    const keeper = keeping && runKeeper({ ...options, name, keeping }, signal);
+    // Alertmanager itself gets everything: it is what silences act on.
+    const silencedBy =
+      options.skipSilenced && keeping === undefined
+        ? (outgoing: Outgoing): string[] => this.#silences.of(outgoing)
+        : undefined;
+    const courier = runCourier({ ...options, name, receiver, onAnswer, silencedBy }, signal);
+    const onSilences = options.skipSilenced
+      ? (silences: readonly Silence[]): void => this.#silences.read(name, silences)
+      : undefined;
+    const keeper = keeping && runKeeper({ ...options, name, keeping, onSilences }, signal);
     const worker: Worker = {
       spec,
       problem,
       receiver,
       lastError: problem,
-      async stop() {
+      stop: async () => {
         stopping.abort();
         await Promise.all([courier, keeper]);
+        this.#silences.forget(name);
         await receiver.close();
       },
     };

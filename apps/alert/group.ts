@@ -37,8 +37,8 @@ interface OpenGroup {
   /** A further alert of the same key begins a new group. */
   isClosing: boolean;
   readonly requests: string[];
-  /** The last update to each receiver that had one. */
-  readonly updates: Map<string, DeliveryEntry>;
+  /** The last update to each receiver that had one. Most groups have none, and an empty map takes 200 bytes. */
+  updates: Map<string, DeliveryEntry> | undefined;
 }
 
 /** Where an alert belongs. */
@@ -99,7 +99,7 @@ export class Groups {
         windowRevision: 0,
         isClosing: false,
         requests: [],
-        updates: new Map(),
+        updates: undefined,
       },
     };
     first.group = group;
@@ -248,5 +248,5 @@ function isSettled(group: Group): boolean {
 
 function lastDelivery(group: Group, receiver: string): DeliveryEntry | undefined {
   const own = group.first.deliveries.find((one) => one.receiver === receiver);
-  return group.open?.updates.get(receiver) ?? own;
+  return group.open?.updates?.get(receiver) ?? own;
 }

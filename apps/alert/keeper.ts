@@ -8,6 +8,7 @@ import type { Outbox } from './outbox';
 import { outgoingOf } from './outgoing';
 import type { Instance } from './receivers/instance';
 import type { Keeping, Sent } from './receivers/receiver';
+import type { Silence } from './receivers/read-silences';
 import type { ShownAlert } from './receivers/shown-alert';
 
 /** Between two looks at the instances: an Alertmanager that was started anew is without alerts no longer than this. */
@@ -32,6 +33,8 @@ export interface KeeperOptions {
   readonly metrics: AlertMetrics;
   readonly log: Logger;
   readonly now: () => number;
+  /** Told of the silences in force, where somebody needs them. */
+  readonly onSilences: ((silences: readonly Silence[]) => void) | undefined;
 }
 
 /** A delivered alert as the receiver has it. */
@@ -74,10 +77,10 @@ export class Keeper {
     for (const instance of lacking) await this.#catchUp(kept, instance);
     await this.#resolve(kept);
     const isBusy = (outbox.index.lanes.get(name)?.size ?? 0) > BUSY_COUNT;
-    if (kept.size > 0 && !isBusy && now() - this.#askedAtMs >= SILENCES_MS) {
-      this.#askedAtMs = now();
-      await this.#readSuppression(kept);
-    }
+    if (now() - this.#askedAtMs < SILENCES_MS) return;
+    this.#askedAtMs = now();
+    await this.#readSilences();
+    if (kept.size > 0 && !isBusy) await this.#readSuppression(kept);
   }
 
   /** What the receiver has, or had until a short while ago; of a group the last that was told. */
@@ -139,6 +142,12 @@ export class Keeper {
       metrics.resent.inc({ receiver: name }, sent.length);
     }
     return isTaken;
+  }
+
+  async #readSilences(): Promise<void> {
+    const { onSilences, keeping } = this.#options;
+    const silences = onSilences && (await keeping.silences(this.#signal));
+    if (silences) onSilences(silences);
   }
 
   /** Records which of the alerts are silenced or inhibited. */

@@ -39,6 +39,12 @@ export type Ending =
     }
   | {
       readonly delivery: DeliveryEntry;
+      readonly state: DeliveryState.SILENCED;
+      /** Ids of the silences. */
+      readonly silencedBy: readonly string[];
+    }
+  | {
+      readonly delivery: DeliveryEntry;
       readonly state: DeliveryState.DEAD;
       readonly reason: string;
     };
@@ -84,6 +90,7 @@ export function outcomeRecord(ending: Ending, nowMs: number): Uint8Array {
       revision: delivery.revision,
       reason: state === DeliveryState.DEAD ? ending.reason : '',
       acceptedBy: state === DeliveryState.DELIVERED ? ending.by : '',
+      silencedBy: state === DeliveryState.SILENCED ? [...ending.silencedBy] : [],
     },
   });
 }

@@ -91,11 +91,14 @@ class RecordReader {
   }
 
   #end(outcome: DeliveryOutcome): void {
-    const { state, atUs, attemptCount, reason: lastError, revision, acceptedBy } = outcome;
+    const { atUs, reason: lastError, ...how } = outcome;
+    const { state, attemptCount, revision, acceptedBy, silencedBy } = how;
     const delivery = this.#find(outcome);
     if (delivery === undefined) return;
-    const endedAtMs = atUs / 1_000;
-    this.#state.end(delivery, { state, lastError, endedAtMs, attemptCount, revision, acceptedBy });
+    this.#state.end(delivery, {
+      ...{ state, attemptCount, revision, acceptedBy, silencedBy, lastError },
+      endedAtMs: atUs / 1_000,
+    });
   }
 
   /** Undefined if the alert lies in a segment that was removed. */

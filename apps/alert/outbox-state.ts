@@ -22,6 +22,7 @@ export interface DeliveryEnd {
   readonly lastError: string;
   readonly endedAtMs: number;
   readonly acceptedBy: string;
+  readonly silencedBy: readonly string[];
   readonly attemptCount: number;
   readonly revision: number;
 }
@@ -63,7 +64,10 @@ export class OutboxState {
         break;
       case AlertKind.UPDATE:
         entry.group = group;
-        for (const one of entry.deliveries) group?.open?.updates.set(one.receiver, one);
+        if (group?.open) {
+          const updates = (group.open.updates ??= new Map<string, DeliveryEntry>());
+          for (const one of entry.deliveries) updates.set(one.receiver, one);
+        }
         break;
       case AlertKind.DIGEST:
         for (const one of entry.deliveries) this.#tellOfPile(one);
@@ -76,9 +80,10 @@ export class OutboxState {
 
   /** A delivery ended; those that a digest tells of end with it. */
   end(delivery: DeliveryEntry, end: DeliveryEnd): void {
-    const { attemptCount, revision, ...how } = end;
+    const { attemptCount, revision, silencedBy, ...how } = end;
     Object.assign(delivery, { attemptCount, revision });
     this.index.end(delivery, how);
+    if (silencedBy.length > 0) this.suppress(delivery, { silencedBy, inhibitedBy: [] });
     for (const member of delivery.members) {
       member.attemptCount = attemptCount;
       this.index.end(member, how);

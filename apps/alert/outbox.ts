@@ -337,6 +337,7 @@ export class Outbox {
         state: ending.state,
         lastError: ending.state === DeliveryState.DEAD ? ending.reason : '',
         acceptedBy: ending.state === DeliveryState.DELIVERED ? ending.by : '',
+        silencedBy: ending.state === DeliveryState.SILENCED ? ending.silencedBy : [],
         endedAtMs: nowMs,
         attemptCount,
         revision,

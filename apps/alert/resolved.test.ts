@@ -67,9 +67,11 @@ test('it is sent again every minute for five minutes, and never before its end',
     holdMs: HOLD_MS,
     lacking: () => Promise.resolve([]),
     shown: () => Promise.resolve(undefined),
+    silences: () => Promise.resolve(undefined),
     resend,
   };
-  const keeper = new Keeper({ name: 'am', keeping, outbox, metrics, log, now }, SIGNAL);
+  const options = { name: 'am', keeping, outbox, metrics, log, now, onSilences: undefined };
+  const keeper = new Keeper(options, SIGNAL);
   for (; nowMs < startMs + 20 * MINUTE_MS; nowMs += 5_000) await keeper.look();
   expect(sent.map(({ minute }) => minute)).toEqual([10, 11, 12, 13, 14, 15]);
   expect(sent.every(({ endsAtMs }) => endsAtMs === startMs + HOLD_MS)).toBe(true);

@@ -58,6 +58,7 @@ export async function openAlert(
   const receiver = receiverOptions(context);
   const dispatcher = new Dispatcher({
     ...{ outbox, metrics, log, now, receiver },
+    skipSilenced: config.skipSilenced,
     maxAgeMs: config.maxAgeMs,
     goneGraceMs: config.receiverGraceMs,
     backoff: DELIVERY_BACKOFF,

@@ -57,6 +57,7 @@ const STATE = choiceParameter(
       DeliveryState.DELIVERED,
       DeliveryState.DEAD,
       DeliveryState.DISCARDED,
+      DeliveryState.SILENCED,
     ].map((state) => [word(deliveryStateToJSON(state), 'DELIVERY_STATE_') ?? '', state] as const),
   ]),
   ANY,

@@ -131,7 +131,7 @@ const DELIVERY = object(
   {
     receiver: TEXT,
     id: HEX,
-    state: { enum: ['pending', 'delivered', 'dead', 'discarded'] },
+    state: { enum: ['pending', 'delivered', 'dead', 'discarded', 'silenced'] },
     attemptCount: COUNT,
     lastError: TEXT,
     deliveredAt: TIME,

@@ -43,6 +43,7 @@ export const open: OpenReceiver = (spec, options) => {
           signal,
         ),
       shown: (filter, signal) => instances.shown(filter, signal),
+      silences: (signal) => instances.silences(signal),
     },
     test: {
       places: (signal) => instances.places(signal),

@@ -3,6 +3,7 @@ import { openEndpoint, type Endpoint } from './endpoint';
 import type { ReceiverInstance } from '@auditing/proto/alert';
 import type { ReadAccess } from './access';
 import type { EndingAlert, FiringAlert } from './firing-alert';
+import { readSilences, type Silence } from './read-silences';
 import { readShown, type ShownAlert } from './shown-alert';
 import { firstTaken, orAborted } from './first-taken';
 import { Instance } from './instance';
@@ -38,6 +39,8 @@ export interface InstanceSet {
     filter: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ) => Promise<readonly ShownAlert[] | undefined>;
+  /** The silences in force, as the first instance that answers has them: they share them. */
+  readonly silences: (signal: AbortSignal) => Promise<readonly Silence[] | undefined>;
   readonly status: () => ReceiverInstance[];
   /** Where the instances are, found anew. */
   readonly places: (signal: AbortSignal) => Promise<readonly Place[]>;
@@ -52,6 +55,7 @@ export function instanceSet(urls: readonly URL[], options: InstanceSetOptions): 
     lacking: (signal) => set.lacking(signal),
     resend: (alerts, instance, signal) => set.resend(alerts, instance, signal),
     shown: (filter, signal) => set.shown(filter, signal),
+    silences: (signal) => set.silences(signal),
     status: () => set.status(),
     places: (signal) => set.places(signal),
     close: () => set.close(),
@@ -115,10 +119,28 @@ class Instances {
     filter: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<readonly ShownAlert[] | undefined> {
+    return this.#first(
+      ({ endpoint, basePath }) => readShown(endpoint, { basePath, filter }, signal),
+      signal,
+    );
+  }
+
+  silences(signal: AbortSignal): Promise<readonly Silence[] | undefined> {
+    return this.#first(
+      ({ endpoint, basePath }) => readSilences(endpoint, basePath, signal),
+      signal,
+    );
+  }
+
+  /** What the first instance answers that does. */
+  async #first<T>(
+    ask: (instance: Instance) => Promise<T | undefined>,
+    signal: AbortSignal,
+  ): Promise<T | undefined> {
     await this.#refresh(signal);
-    for (const { endpoint, basePath } of this.#instances.values()) {
-      const found = await readShown(endpoint, { basePath, filter }, signal);
-      if (found) return found;
+    for (const instance of this.#instances.values()) {
+      const found = await ask(instance);
+      if (found !== undefined) return found;
     }
     return undefined;
   }

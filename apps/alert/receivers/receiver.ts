@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { TextOptions } from './alert-text';
 import type { BlockedAddresses } from './blocked-addresses';
 import type { Instance } from './instance';
+import type { Silence } from './read-silences';
 import type { ShownAlert } from './shown-alert';
 import type { TestWays } from './test-ways';
 
@@ -62,6 +63,8 @@ export interface Keeping {
     filter: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ) => Promise<readonly ShownAlert[] | undefined>;
+  /** The silences in force, as an instance has them; undefined if none answers. */
+  readonly silences: (signal: AbortSignal) => Promise<readonly Silence[] | undefined>;
 }
 
 /** An alert that was sent, and when it ends. */

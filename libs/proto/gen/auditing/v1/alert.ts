@@ -117,6 +117,11 @@ export enum DeliveryState {
   DEAD = 3,
   /** DISCARDED - Was a dead letter that somebody deleted. */
   DISCARDED = 4,
+  /**
+   * SILENCED - Not sent, because a silence of an Alertmanager matches it and that is asked for (AUDITING_ALERT_SKIP_SILENCED). An update of
+   * its group is sent once the silence is over.
+   */
+  SILENCED = 5,
   UNRECOGNIZED = -1,
 }
 
@@ -137,6 +142,9 @@ export function deliveryStateFromJSON(object: any): DeliveryState {
     case 4:
     case "DELIVERY_STATE_DISCARDED":
       return DeliveryState.DISCARDED;
+    case 5:
+    case "DELIVERY_STATE_SILENCED":
+      return DeliveryState.SILENCED;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -156,6 +164,8 @@ export function deliveryStateToJSON(object: DeliveryState): string {
       return "DELIVERY_STATE_DEAD";
     case DeliveryState.DISCARDED:
       return "DELIVERY_STATE_DISCARDED";
+    case DeliveryState.SILENCED:
+      return "DELIVERY_STATE_SILENCED";
     case DeliveryState.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";

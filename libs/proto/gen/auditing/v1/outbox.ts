@@ -97,7 +97,7 @@ export interface DeliveryOutcome {
   alert: bigint;
   /** Name of the receiver. */
   receiver: string;
-  /** Delivered or dead. */
+  /** Delivered, dead or silenced. */
   state: DeliveryState;
   /** When it ended, in microseconds since 1970 (UTC). */
   atUs: number;
@@ -109,6 +109,8 @@ export interface DeliveryOutcome {
   revision: number;
   /** Address of the instance that took it, without user name and password; empty if it was not delivered. */
   acceptedBy: string;
+  /** Ids of the silences for which it was not sent. */
+  silencedBy: string[];
 }
 
 /** Written before the oldest segments are removed. */
@@ -760,7 +762,17 @@ export const TakenBatch: MessageFns<TakenBatch> = {
 };
 
 function createBaseDeliveryOutcome(): DeliveryOutcome {
-  return { alert: 0n, receiver: "", state: 0, atUs: 0, attemptCount: 0, reason: "", revision: 0, acceptedBy: "" };
+  return {
+    alert: 0n,
+    receiver: "",
+    state: 0,
+    atUs: 0,
+    attemptCount: 0,
+    reason: "",
+    revision: 0,
+    acceptedBy: "",
+    silencedBy: [],
+  };
 }
 
 export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
@@ -791,6 +803,9 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     }
     if (message.acceptedBy !== "") {
       writer.uint32(66).string(message.acceptedBy);
+    }
+    for (const v of message.silencedBy) {
+      writer.uint32(74).string(v!);
     }
     return writer;
   },
@@ -872,6 +887,14 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
             message.acceptedBy = reader.string();
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.silencedBy.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -906,6 +929,11 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
         : isSet(object.accepted_by)
         ? globalThis.String(object.accepted_by)
         : "",
+      silencedBy: globalThis.Array.isArray(object?.silencedBy)
+        ? object.silencedBy.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.silenced_by)
+        ? object.silenced_by.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -935,6 +963,9 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     if (message.acceptedBy !== "") {
       obj.acceptedBy = message.acceptedBy;
     }
+    if (message.silencedBy?.length) {
+      obj.silencedBy = message.silencedBy;
+    }
     return obj;
   },
 
@@ -951,6 +982,7 @@ export const DeliveryOutcome: MessageFns<DeliveryOutcome> = {
     message.reason = object.reason ?? "";
     message.revision = object.revision ?? 0;
     message.acceptedBy = object.acceptedBy ?? "";
+    message.silencedBy = object.silencedBy?.map((e) => e) || [];
     return message;
   },
 };
