@@ -64,6 +64,23 @@ export function workloads(root) {
   };
 }
 
+/** Events as recorded, a share of them of level RequestResponse and 13 KB. */
+export function mixedWorkload(root, largeShare) {
+  const events = recordedEvents(root);
+  const metadata = events.filter(({ level }) => level === 'Metadata');
+  const large = events.filter(
+    (event) => event.level === 'RequestResponse' && !READS.has(event.verb),
+  );
+  const chosen = ofMeanSize(large, 13_000);
+  const every = Math.round(1 / largeShare);
+  const mixed = Array.from({ length: EVENTS_PER_BODY }, (_, i) =>
+    i % every === every - 1
+      ? chosen[i % chosen.length]
+      : enriched(metadata[i % metadata.length], i),
+  );
+  return new Workload(mixed);
+}
+
 /** Events of Kubernetes, of the v1 API, in the order of their files. */
 function recordedEvents(root) {
   const files = FOLDERS.flatMap((folder) =>

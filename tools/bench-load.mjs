@@ -59,12 +59,12 @@ export async function closedLoop(sender, workload, { count, connections }) {
  * At a steady rate, whatever the answers: latencies in milliseconds, from the time a body was due, and how many were not
  * answered 200.
  */
-export async function openLoop(sender, nextBody, { bodiesPerSecond, seconds }) {
+export async function openLoop(sender, nextBody, { bodiesPerSecond, seconds, onRefused }) {
   const count = Math.round(bodiesPerSecond * seconds);
   const begun = performance.now();
   const latencies = [];
   let refused = 0;
-  const pending = [];
+  const pending = new Set();
   for (let i = 0; i < count; i += 1) {
     const due = begun + (i * 1000) / bodiesPerSecond;
     const body = nextBody(i);
@@ -72,9 +72,12 @@ export async function openLoop(sender, nextBody, { bodiesPerSecond, seconds }) {
     if (early > 0) await sleep(early);
     const sent = sender.post(body).then((status) => {
       latencies.push(performance.now() - due);
-      if (status !== 200) refused += 1;
+      if (status === 200) return;
+      refused += 1;
+      onRefused?.();
     });
-    pending.push(sent);
+    pending.add(sent);
+    void sent.finally(() => pending.delete(sent));
   }
   await Promise.all(pending);
   return { latencies, refused };

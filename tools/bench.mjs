@@ -1,5 +1,6 @@
-// Measures: `npm run bench -- all|standalone|services|archive|edges|alert|rules [--quick] [--json FILE]`. Prints tables; FILE gets
-// the figures by name. --quick measures less often: to see whether something broke, not to quote.
+// Measures: `npm run bench -- all|standalone|services|sustained|archive|edges|alert|rules [--quick] [--json FILE]`. Prints
+// tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
+// `sustained` takes --seconds and --rate (events a second).
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,11 +14,13 @@ import { benchArchive } from './bench-archive.mjs';
 import { benchEdges } from './bench-edges.mjs';
 import { Figures } from './bench-figures.mjs';
 import { benchRules, ruleResourceOf } from './bench-rules.mjs';
+import { benchSustained } from './bench-sustained.mjs';
 import { benchSystem } from './bench-system.mjs';
 
 const BENCHES = {
   standalone: (bench) => benchSystem(bench, ['standalone']),
   services: (bench) => benchSystem(bench, ['services']),
+  sustained: benchSustained,
   archive: benchArchive,
   edges: benchEdges,
   alert: benchAlert,
@@ -34,7 +37,12 @@ const SCRATCH = join(ROOT, `node_modules/.cache/bench-${process.pid}`);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    seconds: { type: 'string' },
+    rate: { type: 'string' },
+  },
 });
 const [name = ''] = positionals;
 const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined;
@@ -57,6 +65,8 @@ try {
   await bench({
     root: ROOT,
     quick,
+    seconds: numberOf('seconds'),
+    rate: numberOf('rate'),
     figures,
     load,
     bundle,
@@ -69,6 +79,16 @@ try {
 if (values.json) {
   const about = { bench: name, at: new Date().toISOString(), quick, machine };
   writeFileSync(values.json, `${JSON.stringify({ ...about, ...figures.values }, null, 2)}\n`);
+}
+
+/** An option that is a number above 0; undefined if it was not given. */
+function numberOf(option) {
+  const text = values[option];
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (number > 0) return number;
+  console.error(`--${option}: expected a number above 0, got "${text}"`);
+  process.exit(2);
 }
 
 /** Bundles modules of ours and loads them: `{ export: module }`. */
