@@ -75,7 +75,7 @@ export function mixedWorkload(root, largeShare) {
   const every = Math.round(1 / largeShare);
   const mixed = Array.from({ length: EVENTS_PER_BODY }, (_, i) =>
     i % every === every - 1
-      ? chosen[i % chosen.length]
+      ? chosen[Math.floor(i / every)]
       : enriched(metadata[i % metadata.length], i),
   );
   return new Workload(mixed);

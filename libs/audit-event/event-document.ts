@@ -79,8 +79,12 @@ export class EventDocument {
   /** The value of a known top-level key, in whatever case. */
   top(names: KeyNames): JsonValue | undefined {
     // Nearly every key is spelt as kube-apiserver does, and nearly every event is small.
-    const usual = this.head[names.lower];
-    if (usual !== undefined && usual !== null && this.lazy.size === 0) return usual;
+    const { head } = this;
+    if (this.lazy.size === 0) {
+      const usual = head[names.lower];
+      if (usual !== undefined && usual !== null) return usual;
+      if (usual === undefined && !this.oddKeys) return head[names.go];
+    }
     const key = this.keyOf(names);
     return key === undefined ? undefined : this.valueOf(key);
   }
