@@ -1,12 +1,20 @@
-// Opens the archive in the folder named and asks it something of each kind, in a process of its own. Prints JSON: `openMs`,
+// Opens the archive in the folder named, with search threads of the program named, and asks it something of each kind, in a process of its own. Prints JSON: `openMs`,
 // `indexBytes` and `rssBytes`. Started by bench-archive.mjs.
+import { availableParallelism } from 'node:os';
+import { pathToFileURL } from 'node:url';
 import { nodeFiles } from '@auditing/journal/node-files';
 import { Field } from '@auditing/proto/event';
 import { Query, SearchRequest } from '@auditing/proto/archive';
 import { openEmbeddedEngine } from '../apps/archive/embedded/embedded-engine';
+import { SearchThreads } from '../apps/archive/embedded/search-threads';
 
 const silent = () => undefined;
 const { signal } = new AbortController();
+const threads = new SearchThreads({
+  script: pathToFileURL(process.argv[3]),
+  count: Math.min(4, availableParallelism()),
+  log: { warn: console.error },
+});
 const begin = performance.now();
 const engine = await openEmbeddedEngine({
   directory: process.argv[2],
@@ -16,6 +24,7 @@ const engine = await openEmbeddedEngine({
   retention: { ageMs: 2 ** 45, bytes: 2 ** 50 },
   indexCacheBytes: 128 * 2 ** 20,
   queryTimeoutMs: 600_000,
+  threads,
   now: Date.now,
 });
 await engine.stats();
@@ -32,3 +41,4 @@ const indexBytes = engine.gauges().memoryBytes;
 const rssBytes = process.memoryUsage().rss;
 console.log(JSON.stringify({ openMs, indexBytes, rssBytes }));
 await engine.close();
+await threads.close();

@@ -4,8 +4,9 @@
 // fast as the better baseline.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { duckDbBaseline, sqliteBaseline } from './bench-archive-baselines.mjs';
 import { syntheticEvents } from './bench-archive-events.mjs';
@@ -13,7 +14,7 @@ import { shown, spread } from './bench-figures.mjs';
 
 /** The quick run has small segments: nearly all of it is sealed, so that its disk includes their indexes. */
 const FULL = { events: 5_000_000, segmentRows: 262_144, baselineRuns: 3 };
-const QUICK = { events: 200_000, segmentRows: 65_536, baselineRuns: 1 };
+const QUICK = { events: 100_000, segmentRows: 32_768, baselineRuns: 1 };
 const BATCH_EVENTS = 400;
 const START_US = Date.UTC(2026, 0, 1) * 1000;
 /** Some 50,000 events an hour: 5 million are four days. */
@@ -24,6 +25,7 @@ const COLD_RUNS = 3;
 
 const MODULES = {
   openEmbeddedEngine: './apps/archive/embedded/embedded-engine',
+  SearchThreads: './apps/archive/embedded/search-threads',
   nodeFiles: '@auditing/journal/node-files',
   compressBlock: '@auditing/audit-event/block',
   ARCHIVE_FIELDS: '@auditing/audit-event/columns',
@@ -108,7 +110,14 @@ function questions(count) {
 }
 
 export async function benchArchive({ root, quick, figures, print, load, bundle }) {
-  const ours = await load(MODULES);
+  const modules = await load(MODULES);
+  const program = join(root, await bundle('apps/archive/embedded/search-thread.ts'));
+  const threads = new modules.SearchThreads({
+    script: pathToFileURL(program),
+    count: Math.min(4, availableParallelism()),
+    log: { warn: console.error },
+  });
+  const ours = { ...modules, threads };
   const size = quick ? QUICK : FULL;
   const folder = mkdtempSync(join(tmpdir(), 'bench-archive-'));
   const say = (name, id, { value, digits = 1, note = '' }) => {
@@ -129,9 +138,10 @@ export async function benchArchive({ root, quick, figures, print, load, bundle }
     await ask(bench);
     for (const baseline of baselines) await baseline.close();
     const script = join(root, await bundle('tools/bench-archive-memory.mjs'));
-    inOwnProcess({ script, archive, say });
+    inOwnProcess({ script, archive, program, say });
     await real({ ours, root, folder, say });
   } finally {
+    await threads.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
@@ -166,6 +176,7 @@ function open(ours, directory, { rows = FULL.segmentRows } = {}) {
     retention: { ageMs: 2 ** 45, bytes: 2 ** 50 },
     indexCacheBytes: 128 * 2 ** 20,
     queryTimeoutMs: 600_000,
+    threads: ours.threads,
     now: Date.now,
   });
 }
@@ -263,9 +274,9 @@ async function ask({ ours, archive, baselines, size, say, figures }) {
 }
 
 /** What a process that has nothing else in it takes: RSS does not count the baselines and the events that were made. */
-function inOwnProcess({ script, archive, say }) {
+function inOwnProcess({ script, archive, program, say }) {
   const measured = JSON.parse(
-    execFileSync(process.execPath, [script, archive], { encoding: 'utf8' }),
+    execFileSync(process.execPath, [script, archive, program], { encoding: 'utf8' }),
   );
   const note = 'budget 3000 at 50 million';
   say('archive: open, ms', 'archive_open_ms', { value: measured.openMs, digits: 0, note });

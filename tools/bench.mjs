@@ -103,7 +103,7 @@ async function load(exports) {
 
 /** Bundles a script with the modules of ours that it uses; gives its path, from the root. */
 async function bundle(entry) {
-  const outfile = join(SCRATCH, entry.replaceAll('/', '-'));
+  const outfile = join(SCRATCH, entry.replaceAll('/', '-').replace(/\.ts$/, '.mjs'));
   await bundleTo(outfile, {
     entryPoints: [join(ROOT, entry)],
     format: 'esm',

@@ -1,9 +1,10 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, watch } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 import { AppendRequest, ArchiveServiceService, type KeptBatch } from '@auditing/proto/archive';
 import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
@@ -47,8 +48,8 @@ interface RunningArchive {
   readonly client: GrpcClient<typeof ArchiveServiceService>;
 }
 
-async function startArchive(settings: Record<string, string>): Promise<RunningArchive> {
-  const child = spawn(process.execPath, [BUNDLE], {
+function spawnArchive(settings: Record<string, string>): ChildProcessByStdio<null, Readable, null> {
+  return spawn(process.execPath, [BUNDLE], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...process.env,
@@ -60,6 +61,10 @@ async function startArchive(settings: Record<string, string>): Promise<RunningAr
       ...settings,
     },
   });
+}
+
+async function startArchive(settings: Record<string, string>): Promise<RunningArchive> {
+  const child = spawnArchive(settings);
   for await (const line of createInterface(child.stdout)) {
     if (!line.startsWith('ready ')) continue;
     const { archive } = JSON.parse(line.slice('ready '.length)) as { archive: string };
@@ -151,6 +156,36 @@ test('after each kill -9 all that was acknowledged is there once, and the rest w
     killCount: 6,
     settle: () => Promise.resolve(),
   });
+}, 120_000);
+
+test('killed while it makes its indexes anew, it makes them at the next start', async () => {
+  const settings = {
+    AUDITING_ARCHIVE_SEGMENT_BYTES: '20000',
+    AUDITING_ARCHIVE_INDEX_BYTES: '1000',
+  };
+  const index = join(directory, 'archive/index');
+  const first = await startArchive(settings);
+  const before = (await allTexts(first.client.api)).sort();
+  await kill(first);
+  for (let round = 0; round < 5; round += 1) {
+    await rm(index, { recursive: true });
+    await mkdir(index);
+    const child = spawnArchive(settings);
+    const exited = once(child, 'exit');
+    const wanted = 1 + round;
+    // Each sidecar is written under another name and renamed: a kill can come between any two.
+    let changes = 0;
+    for await (const _change of watch(index)) {
+      changes += 1;
+      if (changes >= wanted) break;
+    }
+    child.kill('SIGKILL');
+    await exited;
+  }
+  const last = await startArchive(settings);
+  expect((await allTexts(last.client.api)).sort()).toEqual(before);
+  expect(before.length).toBeGreaterThan(100);
+  await kill(last);
 }, 120_000);
 
 describeWithOpensearch('an archive in OpenSearch', () => {

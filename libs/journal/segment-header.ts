@@ -25,6 +25,9 @@ export const SEGMENT_HEADER_MIN_BYTES = FIXED_BYTES;
 /** Enough to hold every header. */
 export const SEGMENT_HEADER_MAX_BYTES = FIXED_BYTES + HEAD_MAX_BYTES;
 
+/** Read first: few headers are larger, and a journal can have hundreds. */
+export const SEGMENT_HEADER_READ_BYTES = 16 * 1024;
+
 /** What a segment file says of itself. */
 export interface SegmentHeader {
   readonly start: number;
@@ -35,6 +38,11 @@ export interface SegmentHeader {
 /** Size of a header in its file. */
 export function segmentHeaderBytes(header: SegmentHeader): number {
   return FIXED_BYTES + header.head.length;
+}
+
+/** Size of the header that a file begins with, as far as that can be told. */
+export function headerBytesOf(beginning: Buffer): number {
+  return beginning.length < FIXED_BYTES ? 0 : FIXED_BYTES + beginning.readUInt32LE(12);
 }
 
 /** Bytes of a header. */

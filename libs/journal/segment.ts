@@ -8,7 +8,9 @@ import {
   decodeSegmentHeader,
   encodeSegmentHeader,
   HEAD_MAX_BYTES,
+  headerBytesOf,
   SEGMENT_HEADER_MAX_BYTES,
+  SEGMENT_HEADER_READ_BYTES,
   SEGMENT_HEADER_MIN_BYTES,
   segmentHeaderBytes,
 } from './segment-header';
@@ -132,7 +134,10 @@ async function loadSegment(files: Files, directory: string, name: string): Promi
   const file = await files.open(path, 'read');
   try {
     const fileBytes = await file.size();
-    const header = decodeSegmentHeader(await file.read(0, SEGMENT_HEADER_MAX_BYTES), path);
+    let beginning = await file.read(0, SEGMENT_HEADER_READ_BYTES);
+    if (headerBytesOf(beginning) > beginning.length)
+      beginning = await file.read(0, SEGMENT_HEADER_MAX_BYTES);
+    const header = decodeSegmentHeader(beginning, path);
     if (header?.start === start) return segmentOf(header, { path, fileBytes, file: undefined });
     const damaged = { start, path, first: start, end: start + fileBytes, fileBytes };
     return { ...damaged, head: Buffer.alloc(0), salt: undefined, file: undefined };

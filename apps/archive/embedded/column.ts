@@ -77,6 +77,13 @@ export class GrowingColumn implements RowColumn {
     this.#rowCount += rowCount;
   }
 
+  /** Takes the rows of a column that was saved; the column has none yet. */
+  restore({ codes, values }: CodedColumn): void {
+    for (let place = 0; place < values.length; place += 1) this.#code(values.at(place) ?? '');
+    this.codes = codes;
+    this.#rowCount = codes.length;
+  }
+
   /** Adds one row; undefined where the event lacks the field. */
   addRow(value: string | undefined): void {
     this.#reserve(this.#rowCount + 1);
@@ -131,9 +138,15 @@ export class GrowingNumbers {
   values = new Float64Array(FIRST_CAPACITY);
   length = 0;
 
+  /** Takes numbers that were saved, instead of what it has. */
+  restore(values: Float64Array): void {
+    this.values = Float64Array.from(values);
+    this.length = values.length;
+  }
+
   push(value: number): void {
     if (this.length === this.values.length) {
-      const wider = new Float64Array(this.length * 2);
+      const wider = new Float64Array(Math.max(FIRST_CAPACITY, this.length * 2));
       wider.set(this.values);
       this.values = wider;
     }

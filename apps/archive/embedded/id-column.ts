@@ -80,8 +80,8 @@ export class Ids implements Values {
 
 /** The column of ids of a segment that is being written. */
 export class IdColumn implements RowColumn {
-  codes = new Uint32Array(FIRST_CAPACITY);
-  readonly values = new Ids();
+  codes: Uint32Array = new Uint32Array(FIRST_CAPACITY);
+  values = new Ids();
   #rowCount = 0;
 
   get valueBytes(): number {
@@ -101,6 +101,13 @@ export class IdColumn implements RowColumn {
       this.codes[this.#rowCount + row] = code === 0 ? 0 : (codes[code - 1] ?? 0);
     }
     this.#rowCount = end;
+  }
+
+  /** Takes rows that were saved; the column has none yet. */
+  restore(codes: Uint32Array, values: Ids): void {
+    this.codes = codes;
+    this.values = values;
+    this.#rowCount = codes.length;
   }
 
   #add(value: string): number {

@@ -1,10 +1,14 @@
 import { JournalCorruptError } from '@auditing/journal/journal-error';
 import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
 
+import { inOrder } from './in-order';
 import { wholeBatch } from './log-record';
 import { SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { RebuiltIndex, SegmentPlace } from './sealed-segment';
+
+/** Records that are expanded (in threads of the runtime) while others are indexed. */
+const DECODED_AT_ONCE = 4;
 
 /** What reading a segment found. */
 interface SegmentRecords<Found> {
@@ -27,12 +31,18 @@ export async function readSegment<Found>(
   let from = place.start;
   while (from < place.end) {
     try {
-      for await (const record of journal.read(from)) {
-        if (record.position >= place.end) return;
-        const found = await decode(record).catch((error: unknown) => {
-          onDamage(error, record.position);
-          return undefined;
-        });
+      const decoded = inOrder(
+        upTo(journal.read(from), place.end),
+        DECODED_AT_ONCE,
+        async (record) => ({
+          record,
+          found: await decode(record).catch((error: unknown) => {
+            onDamage(error, record.position);
+            return undefined;
+          }),
+        }),
+      );
+      for await (const { record, found } of decoded) {
         if (found !== undefined) onRecord(record, found);
       }
       return;
@@ -41,6 +51,16 @@ export async function readSegment<Found>(
       onDamage(error, error.position);
       from = error.next;
     }
+  }
+}
+
+async function* upTo(
+  records: AsyncIterable<JournalRecord>,
+  end: number,
+): AsyncIterable<JournalRecord> {
+  for await (const record of records) {
+    if (record.position >= end) return;
+    yield record;
   }
 }
 

@@ -1,11 +1,14 @@
 import { BatchMarks } from '@auditing/audit-event/batch-marks';
 import type { Files } from '@auditing/journal/files';
-import type { Journal, Segment } from '@auditing/journal/journal';
+import { KEY_BYTES } from '@auditing/audit-event/event-key';
+import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
 import { openJournal } from '@auditing/journal/open-journal';
+import { KeptBatch } from '@auditing/proto/archive';
 
 import { wholeBatch } from './log-record';
 import { readSegment } from './rebuild';
-import { readHead, SegmentChain } from './segment-chain';
+import { readSavedIndex, type SavedIndex, type SidecarFolder } from './saved-index';
+import { readHead, SegmentChain, type SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { CurrentSegment } from './writer';
 
@@ -18,13 +21,19 @@ export interface RecoveredLog {
   readonly current: CurrentSegment | undefined;
   /** Its index. */
   readonly index: SegmentIndex;
+  /** How many of its rows were saved. */
+  readonly savedRowCount: number;
 }
 
 /** Where the log is, and who is told of damage. */
 export interface LogPlace {
   readonly directory: string;
   readonly files: Files;
+  /** Where the index of the last segment may have been saved. */
+  readonly sidecars: SidecarFolder;
   readonly onDamage: (error: unknown) => void;
+  /** Told of a saved index that is damaged: it is made anew. */
+  readonly onStaleIndex: (details: { readonly segment: number; readonly err: unknown }) => void;
   readonly onRepair: (repair: {
     readonly path: string;
     readonly position: number;
@@ -32,7 +41,10 @@ export interface LogPlace {
   }) => void;
 }
 
-/** Opens the log, reading only its last segment: that gives index, hash and batch marks. */
+/**
+ * Opens the log, reading only its last segment: that gives index, hash and batch marks. What was saved of its index is not
+ * made again.
+ */
 export async function recoverLog(place: LogPlace): Promise<RecoveredLog> {
   let chain: SegmentChain | undefined;
   const journal = await openJournal({
@@ -51,7 +63,7 @@ export async function recoverLog(place: LogPlace): Promise<RecoveredLog> {
     const segments = journal.segments();
     const marks = restoredMarks(segments);
     chain = new SegmentChain(marks.marks);
-    return { journal, chain, ...(await readLast(journal, { ...marks, chain }, place.onDamage)) };
+    return { journal, chain, ...(await readLast(journal, { ...marks, chain }, place)) };
   } catch (error) {
     await journal.close();
     throw error;
@@ -78,24 +90,100 @@ function restoredMarks(segments: readonly Segment[]): RestoredMarks {
 async function readLast(
   journal: Journal,
   { marks, unmarked, chain }: RestoredMarks & { readonly chain: SegmentChain },
-  onDamage: (error: unknown) => void,
-): Promise<Pick<RecoveredLog, 'marks' | 'current' | 'index'>> {
-  let index = new SegmentIndex(journal.start);
-  let current: CurrentSegment | undefined;
+  place: LogPlace,
+): Promise<Pick<RecoveredLog, 'marks' | 'current' | 'index' | 'savedRowCount'>> {
+  let last: ReadSegment | undefined;
   for (const segment of unmarked) {
-    const hash = chain.resume(segment);
-    const segmentIndex = new SegmentIndex(segment.start);
-    await readSegment(journal, segment, {
-      decode: ({ data }) => wholeBatch(data),
-      onDamage,
-      onRecord({ position, data }, kept) {
-        hash.add(data);
-        segmentIndex.add(position, kept);
-        if (kept.batch?.id !== undefined) marks.mark(kept.batch.id);
-      },
-    });
-    index = segmentIndex;
-    current = { segment, hash };
+    const into = { journal, segment, chain, marks, onDamage: place.onDamage };
+    const saved = segment === unmarked.at(-1) ? await savedOf(segment, place) : undefined;
+    last = (saved && (await readRest(into, saved))) ?? (await readWhole(into));
   }
-  return { marks, index, current };
+  const nothing = {
+    index: new SegmentIndex(journal.start),
+    current: undefined,
+    savedRowCount: 0,
+  };
+  return { marks, ...(last ?? nothing) };
+}
+
+async function savedOf(
+  { start }: Segment,
+  { sidecars, onStaleIndex }: LogPlace,
+): Promise<SavedIndex | undefined> {
+  try {
+    return await readSavedIndex(sidecars, start);
+  } catch (err) {
+    onStaleIndex({ segment: start, err });
+    return undefined;
+  }
+}
+
+interface Reading {
+  readonly journal: Journal;
+  readonly segment: Segment;
+  readonly chain: SegmentChain;
+  readonly marks: BatchMarks;
+  readonly onDamage: (error: unknown) => void;
+}
+
+interface ReadSegment {
+  readonly index: SegmentIndex;
+  readonly current: CurrentSegment;
+  readonly savedRowCount: number;
+}
+
+async function readWhole(reading: Reading): Promise<ReadSegment> {
+  const index = new SegmentIndex(reading.segment.start);
+  const hash = await readInto(reading, {
+    decode: ({ data }) => wholeBatch(data),
+    onRecord: ({ position }, kept) => index.add(position, kept),
+  });
+  return { index, current: { segment: reading.segment, hash }, savedRowCount: 0 };
+}
+
+/**
+ * Reads what the saved index lacks: of the records in it the keys, those behind it as a whole. Undefined if the log is not
+ * what the index was made from.
+ */
+async function readRest(
+  reading: Reading,
+  { index, end, hash: savedHash }: SavedIndex,
+): Promise<ReadSegment | undefined> {
+  const savedRowCount = index.rowCount;
+  const found = { fits: false };
+  const hash = await readInto(reading, {
+    decode: async ({ position, data }) =>
+      position < end ? KeptBatch.decode(data) : await wholeBatch(data),
+    onRecord({ position, next }, kept, soFar) {
+      if (position < end) index.addKeys(kept);
+      else if (found.fits) index.add(position, kept);
+      if (next === end) found.fits = soFar.hex() === savedHash;
+    },
+  });
+  const isWhole = found.fits && index.keys.keys().length === index.rowCount * KEY_BYTES;
+  return isWhole
+    ? { index, current: { segment: reading.segment, hash }, savedRowCount }
+    : undefined;
+}
+
+interface IntoIndex {
+  readonly decode: (record: JournalRecord) => Promise<KeptBatch>;
+  readonly onRecord: (record: JournalRecord, kept: KeptBatch, hash: SegmentHash) => void;
+}
+
+async function readInto(
+  { journal, segment, chain, marks, onDamage }: Reading,
+  { decode, onRecord }: IntoIndex,
+): Promise<SegmentHash> {
+  const hash = chain.resume(segment);
+  await readSegment(journal, segment, {
+    decode,
+    onDamage,
+    onRecord(record, kept) {
+      hash.add(record.data);
+      if (kept.batch?.id !== undefined) marks.mark(kept.batch.id);
+      onRecord(record, kept, hash);
+    },
+  });
+  return hash;
 }

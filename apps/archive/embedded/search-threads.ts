@@ -158,7 +158,7 @@ class Thread {
         resolve();
       });
     });
-    // It must not keep a process alive that has nothing else to do. After the listeners, which would.
+    // While it has nothing to do it must not keep a process alive. After the listeners, which would.
     worker.unref();
   }
 
@@ -170,21 +170,23 @@ class Thread {
   ask(task: SearchTask): Promise<SearchAnswer['found'] | undefined> {
     return new Promise((resolve) => {
       this.#asked.set(task.id, resolve);
+      this.#worker.ref();
       this.#worker.postMessage(task, [task.bytes.buffer as ArrayBuffer]);
     });
   }
 
   async close(): Promise<void> {
     this.#isClosing = true;
-    this.#worker.ref();
     // Not terminated: the native zstd may be at work for it.
     this.#worker.postMessage(undefined);
+    this.#worker.ref();
     await this.#exited;
   }
 
   #answered(id: number, found: SearchAnswer['found'] | undefined): void {
     const resolve = this.#asked.get(id);
     this.#asked.delete(id);
+    if (this.#asked.size === 0) this.#worker.unref();
     resolve?.(found);
   }
 }

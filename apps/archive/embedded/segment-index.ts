@@ -31,6 +31,14 @@ export interface RecordTable {
   readonly firstRows: Float64Array;
 }
 
+/** Rows of an index that was saved. */
+export interface SavedRows {
+  readonly summary: SegmentSummary;
+  readonly times: Float64Array;
+  readonly stageTimes: Float64Array;
+  readonly records: RecordTable;
+}
+
 /** A segment of the log as queries see it. What it gives may be longer than `rowCount` and is not to be changed. */
 export interface IndexedSegment {
   /** Position of its first byte in the log. */
@@ -112,7 +120,7 @@ export class SegmentIndex {
       column.addRows(columns.get(field), batch.eventCount);
     }
     this.#addVerdicts(kept, columns.get(Field.WORKSPACE));
-    this.#keys.add(batch.keys);
+    this.addKeys(kept);
     for (let event = 0; event < batch.eventCount; event += 1) {
       const timeUs = eventTimeUs(kept, event);
       this.#times.push(timeUs);
@@ -121,7 +129,35 @@ export class SegmentIndex {
       this.#maxTimeUs = Math.max(this.#maxTimeUs, timeUs);
     }
     this.#newestReceivedUs = Math.max(this.#newestReceivedUs, batch.receivedAtUs);
+  }
+
+  /** Adds what of a record is not in a saved index: the keys of its events. The rows are there already. */
+  addKeys({ batch }: KeptBatch): void {
+    if (batch === undefined) return;
+    this.#keys.add(batch.keys);
     this.oldestReceivedUs = Math.min(this.oldestReceivedUs || Infinity, batch.receivedAtUs);
+  }
+
+  /** Takes rows that were saved, but for their columns; there are none yet. */
+  restoreRows({ summary, times, stageTimes, records }: SavedRows): void {
+    this.#times.restore(times);
+    this.#stageTimes.restore(stageTimes);
+    this.#positions.restore(records.positions);
+    this.#firstRows.restore(records.firstRows);
+    this.#minTimeUs = summary.minTimeUs;
+    this.#maxTimeUs = summary.maxTimeUs;
+    this.#newestReceivedUs = summary.newestReceivedUs;
+  }
+
+  /** Takes a column that was saved. */
+  restoreColumn(field: Field, column: CodedColumn): void {
+    const growing = this.#columns.get(field);
+    if (growing instanceof GrowingColumn) growing.restore(column);
+  }
+
+  /** Takes the column of ids. */
+  restoreIds({ codes, values }: SegmentIndex['ids']): void {
+    this.#ids.restore(codes, values);
   }
 
   column(field: Field): CodedColumn {

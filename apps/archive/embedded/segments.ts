@@ -1,3 +1,5 @@
+import type { Checkpoint } from './checkpoint';
+import { saveIndex } from './saved-index';
 import type { IndexedSegment, SegmentIndex } from './segment-index';
 import {
   SealedSegment,
@@ -18,11 +20,17 @@ export class Segments {
   #entries: Entry[] = [];
   /** Sidecars are made one after the other: each takes memory, and the disk is needed for appends. */
   #making: Promise<unknown> = Promise.resolve();
+  /** How much of which segment was saved last. */
+  #saved: { readonly start: number; readonly rowCount: number };
 
   constructor(
     readonly store: SidecarStore,
     public current: SegmentIndex,
-  ) {}
+    /** How many rows of the current segment are in its saved index. */
+    savedRowCount: number,
+  ) {
+    this.#saved = { start: current.start, rowCount: savedRowCount };
+  }
 
   /** Adds a segment that was sealed before the archive was opened. In order of their starts. */
   addSealed(place: SegmentPlace): void {
@@ -74,6 +82,27 @@ export class Segments {
   /** Forgets the segments before a position of the log. */
   dropBefore(position: number): void {
     this.#entries = this.#entries.filter(({ start }) => start >= position);
+  }
+
+  /** Rows of the current segment that a crash would have to index again. */
+  get unsavedRowCount(): number {
+    return (
+      this.current.rowCount - (this.#saved.start === this.current.start ? this.#saved.rowCount : 0)
+    );
+  }
+
+  /** Saves the index of the current segment when it is its turn; `head` tells of the log up to the rows that are in it then. */
+  async save(head: () => Checkpoint | undefined): Promise<void> {
+    // Also if it fails: the next try is after as many rows.
+    this.#saved = { start: this.current.start, rowCount: this.current.rowCount };
+    await this.#inTurn(async () => {
+      const index = this.current;
+      const at = head();
+      if (at?.segmentStart !== index.start || index.rowCount === 0) return;
+      await saveIndex(this.store, index, { end: at.position, hash: at.hash });
+    }).catch((err: unknown) =>
+      this.store.onTrouble('index could not be saved', { segment: this.current.start, err }),
+    );
   }
 
   /** Resolves when no sidecar is being made. */

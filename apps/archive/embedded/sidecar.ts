@@ -69,7 +69,7 @@ export interface EncodedSidecar {
   readonly sections: readonly Buffer[];
 }
 
-/** Makes a sidecar out of the index of a segment. */
+/** Makes a sidecar out of the index of a segment, as it is at this moment: rows may be added while it is made. */
 export async function encodeSidecar(
   index: SegmentIndex,
   origin: SidecarOrigin,
@@ -77,7 +77,15 @@ export async function encodeSidecar(
   const sections: SidecarSection[] = [];
   const chunks: Buffer[] = [];
   let offset = 0;
-  for (const [name, raw] of rawSections(index)) {
+  const summary = index.summary();
+  const moment = {
+    rowCount: index.rowCount,
+    times: index.times(),
+    stageTimes: index.stageTimes,
+    records: index.records(),
+    keys: index.keys.keys(),
+  };
+  for (const [name, raw] of rawSections(index, moment)) {
     const { codec, data, rawBytes } = await compressBlock([raw]);
     chunks.push(data);
     sections.push({ name, offset, bytes: data.length, rawBytes, codec, crc: crc32(data) });
@@ -87,7 +95,7 @@ export async function encodeSidecar(
     version: VERSION,
     segmentStart: index.start,
     ...origin,
-    ...index.summary(),
+    ...summary,
     sections,
   };
   const headerBytes = Buffer.from(JSON.stringify(header));
@@ -97,20 +105,28 @@ export async function encodeSidecar(
   return { header, head: [MAGIC, lengths, headerBytes], sections: chunks };
 }
 
+/** What of an index is of one moment; its columns only grow. */
+interface Moment {
+  readonly rowCount: number;
+  readonly times: Float64Array;
+  readonly stageTimes: Float64Array;
+  readonly records: RecordTable;
+  readonly keys: Buffer;
+}
+
 /** The parts of a sidecar, uncompressed, by name. One at a time, so that they need not lie in memory together. */
-function* rawSections(index: SegmentIndex): Iterable<readonly [string, Buffer]> {
-  const records = index.records();
-  yield ['times', bytesOf(index.times())];
-  yield ['stage-times', bytesOf(index.stageTimes)];
+function* rawSections(
+  index: SegmentIndex,
+  { rowCount, times, stageTimes, records, keys }: Moment,
+): Iterable<readonly [string, Buffer]> {
+  yield ['times', bytesOf(times)];
+  yield ['stage-times', bytesOf(stageTimes)];
   yield ['records', Buffer.concat([bytesOf(records.positions), bytesOf(records.firstRows)])];
-  yield ['keys', prefixesOf(index.keys.keys())];
+  yield ['keys', prefixesOf(keys)];
   for (const field of INDEXED_FIELDS) {
-    const codes = index.column(field).codes.subarray(0, index.rowCount);
+    const codes = index.column(field).codes.subarray(0, rowCount);
     yield field === Field.AUDIT_ID
-      ? [
-          columnName(field),
-          encodeIds(index.ids.codes.subarray(0, index.rowCount), index.ids.values),
-        ]
+      ? [columnName(field), encodeIds(index.ids.codes.subarray(0, rowCount), index.ids.values)]
       : [columnName(field), encodeColumn({ codes, values: index.column(field).values })];
   }
 }
@@ -181,7 +197,7 @@ function encodeIds(codes: Uint32Array, ids: Ids): Buffer {
 }
 
 /** The column of ids out of its section. */
-export function decodeIds(raw: Buffer): CodedColumn {
+export function decodeIds(raw: Buffer): { readonly codes: Uint32Array; readonly values: Ids } {
   const codesEnd = 8 + raw.readUInt32LE(0);
   const idsEnd = codesEnd + raw.readUInt32LE(4);
   const codes = new Uint32Array(aligned(raw.subarray(8, codesEnd)));
