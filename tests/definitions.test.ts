@@ -84,3 +84,14 @@ test('the example of the manual has known fields, and is told that it archives n
     },
   ]);
 });
+
+test.each(['webhooks', 'rules'])(
+  'the description of spec of %s names every field: before 1.27 kubectl explain shows nothing below it',
+  (plural) => {
+    const { description = '', ...spec } = schemaOf(plural).properties?.['spec'] ?? {};
+    const paths = [...below(spec)].map(([path]) => path.slice(1));
+    const fields = paths.filter((path) => path !== '' && !/[\]}]$/.test(path));
+    expect(fields.length).toBeGreaterThan(8);
+    for (const path of fields) expect(description).toContain(` ${path} <`);
+  },
+);

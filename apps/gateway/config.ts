@@ -1,4 +1,5 @@
 import { ACCESS_SETTINGS } from '@auditing/access/access-settings';
+import { GRPC_CONNECTION_AGE_SETTING } from '@auditing/service/grpc-server';
 import { GRPC_TLS_SETTINGS } from '@auditing/service/grpc-tls';
 import type { ConfigOf } from '@auditing/service/settings';
 import {
@@ -234,13 +235,7 @@ export const GRPC_SETTINGS = {
     description:
       'Where gRPC is served; port 0 picks a free one. Without TLS only a loopback address.',
   },
-  maxConnectionAgeMs: {
-    variable: 'AUDITING_GRPC_MAX_CONNECTION_AGE',
-    parser: duration,
-    fallback: '0',
-    description:
-      'Connections are renewed after this, so that calls spread over new replicas; 0 never.',
-  },
+  maxConnectionAgeMs: GRPC_CONNECTION_AGE_SETTING,
 } as const;
 
 export type WebhookConfig = ConfigOf<typeof WEBHOOK_SETTINGS>;

@@ -57,6 +57,13 @@ export const SETTINGS = {
     fallback: 'kube-auditing-webhook',
     description: 'Name of the Webhook resource in force; others are ignored.',
   },
+  alertAddress: {
+    variable: 'AUDITING_ALERT_ADDRESS',
+    parser: optional(text),
+    fallback: '',
+    description:
+      'With `kubernetes`: target of the alert service, which is asked how its receivers fare, for the status of the Webhook resource. Empty: nobody is asked.',
+  },
   redisUrl: {
     variable: 'AUDITING_REDIS_URL',
     parser: optional(redisTarget),

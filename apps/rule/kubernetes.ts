@@ -3,9 +3,14 @@ import { hostname } from 'node:os';
 import { kubeClient } from '@auditing/kubernetes/kube-client';
 import { openConnection } from '@auditing/kubernetes/kube-connection';
 import { whileLeading } from '@auditing/kubernetes/lease';
+import { AlertServiceService } from '@auditing/proto/alert';
+import { grpcClient } from '@auditing/service/grpc-client';
+import { openGrpcCredentials } from '@auditing/service/grpc-tls';
+import type { Api } from '@auditing/service/rpc';
 import type { Context } from '@auditing/service/service';
 import type { RuleConfig } from './config';
 import type { RuleMetrics } from './metrics';
+import { followReceivers, type ReceiversHealth } from './receiver-health';
 import type { RuleSets } from './rule-sets';
 import { ruleSourceKubernetes, type KubernetesSource } from './rule-source-kubernetes';
 import { StatusWriter } from './status-writer';
@@ -48,12 +53,14 @@ export async function openKubernetes(
     },
     stopping,
   );
+  const alert = await openAlertService(context);
+  let receivers: ReceiversHealth | undefined;
   const writer: StatusWriter = new StatusWriter({
     ...{ client, source, log },
     written: metrics.statusWritten,
     parts() {
       const ruleSet = ruleSets.inForce?.compiled;
-      return ruleSet && { ruleSet, held: source.held(), webhookName };
+      return ruleSet && { ruleSet, held: source.held(), webhookName, receivers };
     },
   });
   const leading = whileLeading(
@@ -65,10 +72,30 @@ export async function openKubernetes(
       onLeading: (isLeading) => log.info({ isLeading }, 'writes the status of resources'),
       onError: (error) => log.warn({ err: error }, 'no Lease, so no status is written'),
     },
-    (signal) => writer.run(signal),
+    async (signal) => {
+      const onChange = (health: ReceiversHealth): void => {
+        receivers = health;
+        writer.wake();
+      };
+      const asking = alert && followReceivers({ alert, log, onChange }, signal);
+      await Promise.all([writer.run(signal), asking]);
+    },
     stopping,
   );
   context.closeLater('status of resources', () => leading);
   const workspaces = watchWorkspaces({ client, log }, stopping);
   return { source, workspaces, onTaken: () => writer.wake() };
+}
+
+/** A client of the alert service; undefined where none is named. */
+async function openAlertService(
+  context: Context<RuleConfig>,
+): Promise<Api<typeof AlertServiceService> | undefined> {
+  const { alertAddress, access, grpcTls } = context.config;
+  if (alertAddress === undefined) return undefined;
+  const credentials = await openGrpcCredentials(grpcTls, context);
+  const options = { credentials, token: access.token };
+  const alert = grpcClient(AlertServiceService, alertAddress, options);
+  context.closeLater('client of the alert service', alert.close);
+  return alert.api;
 }

@@ -3,6 +3,7 @@ import type { WebhookStatusFields } from '@auditing/kubernetes/crds/webhook-sche
 import { datedConditions, fact, type Fact } from '@auditing/kubernetes/dated-conditions';
 import { Severity, type Diagnostic } from '@auditing/proto/rule';
 import type { RuleSet } from '@auditing/rule-engine/rule-set';
+import { receiversHealthy, type ReceiversHealth } from './receiver-health';
 import { nameOf, type AuditingObject } from './rule-source-kubernetes';
 
 /** A status lists at most this many warnings: it is read by people. */
@@ -15,6 +16,8 @@ export interface StatusParts {
   /** Why the newest version of a resource does not act, by its name. */
   readonly held: ReadonlyMap<string, readonly Diagnostic[]>;
   readonly webhookName: string;
+  /** Undefined if the alert service is not asked, or has not been yet. */
+  readonly receivers?: ReceiversHealth | undefined;
 }
 
 /** The status of a Rule resource. */
@@ -98,7 +101,7 @@ function rulesOf(object: AuditingObject, ruleSet: RuleSet): RuleCounts {
 
 /** The status of a Webhook resource, as far as the rule service knows. */
 export function webhookStatus(object: AuditingObject, parts: StatusParts): WebhookStatusFields {
-  const { ruleSet, held, webhookName } = parts;
+  const { ruleSet, held, webhookName, receivers } = parts;
   const name = nameOf(object);
   if (object.metadata.name !== webhookName) {
     const words = `rules follow the Webhook resource ${webhookName} alone; of this one only what its gateways need is used`;
@@ -112,10 +115,12 @@ export function webhookStatus(object: AuditingObject, parts: StatusParts): Webho
     ...common(object, found),
     ruleSetVersion: ruleSet.version,
     ruleCount: ruleSet.ruleNames.length,
+    ...(receivers && !('unknown' in receivers) && { receivers: [...receivers] }),
     conditions: datedConditions(object, [
       readyWebhook(errors, heldErrors.length > 0, name),
       warned(found.filter((one) => !isError(one))),
       kubernetesAuditing(ruleSet.settings.k8sAuditingEnabled),
+      ...(receivers ? [receiversHealthy(receivers)] : []),
     ]),
   };
 }

@@ -138,12 +138,13 @@ function isSame(wanted: Status, live: unknown): boolean {
   const isFieldSame = Object.entries(fields).every(([key, value]) =>
     isDeepStrictEqual(value, there[key]),
   );
-  const isGone = (key: 'warnings' | 'lastError'): boolean =>
+  const isGone = (key: 'warnings' | 'lastError' | 'receivers'): boolean =>
     !(key in fields) && (there[key] ?? undefined) !== undefined;
   return (
     isFieldSame &&
     !isGone('warnings') &&
     !isGone('lastError') &&
+    !isGone('receivers') &&
     conditions.every((one) =>
       isDeepStrictEqual(
         one,

@@ -73,6 +73,13 @@ export const ACCESS_SETTINGS = {
     description:
       "Names of the alert service's client certificate, which may read the rule set and its receivers.",
   },
+  ruleNames: {
+    variable: 'AUDITING_GRPC_RULE_NAMES',
+    parser: certificateNames,
+    fallback: 'auditing-rule',
+    description:
+      "Names of the rule service's client certificate, which may ask how the receivers fare.",
+  },
 } as const;
 
 /** What the settings above give. */

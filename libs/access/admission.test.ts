@@ -40,7 +40,7 @@ const certificates: Record<string, GrpcTlsConfig> = {};
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'admission-'));
   const authority = await testAuthority(folder);
-  for (const name of ['auditing-gateway', 'auditing-alert', 'stranger', '*']) {
+  for (const name of ['auditing-gateway', 'auditing-alert', 'auditing-rule', 'stranger', '*']) {
     certificates[name] = await authority.issue(name === '*' ? 'wild' : name, [name]);
   }
 });
@@ -125,7 +125,14 @@ async function channel({ cert, key, ca }: GrpcTlsConfig) {
   return ChannelCredentials.createSsl(await readFile(ca ?? ''));
 }
 
-const NEEDS = ['gateway', 'gateway or alert', 'events', 'rules', 'all events'] as const;
+const NEEDS = [
+  'gateway',
+  'gateway or alert',
+  'events',
+  'rules',
+  'all events',
+  'all events or rule',
+] as const;
 
 describe.each([
   ['with a token', 'sesame'],
@@ -138,6 +145,7 @@ describe.each([
     ['another token', { token: 'guess' }, [UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN]],
     ['the gateway', { certificate: 'auditing-gateway' }, [IN, IN, IN, IN]],
     ['the alert service', { certificate: 'auditing-alert' }, [DENIED, IN, UNKNOWN, UNKNOWN]],
+    ['the rule service', { certificate: 'auditing-rule' }, [DENIED, DENIED, UNKNOWN, UNKNOWN, IN]],
     ['another certificate', { certificate: 'stranger' }, [DENIED, DENIED, UNKNOWN, UNKNOWN]],
     // It still has the name localhost.
     ['a certificate for all names', { certificate: '*' }, [DENIED, DENIED, UNKNOWN, UNKNOWN]],
@@ -145,7 +153,7 @@ describe.each([
     const target = await serve(true, expected);
     const ended = await callAll(target, true, showing);
     // What all events need, a tool shows as it shows that for its own.
-    const expectedCodes = [...codes, codes[3]];
+    const expectedCodes = [...codes.slice(0, 4), codes[3], codes[4] ?? codes[3]];
     expect(NEEDS.map((need) => [...(ended[need] ?? [])])).toEqual(
       expectedCodes.map((code) => [code]),
     );

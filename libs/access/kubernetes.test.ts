@@ -147,3 +147,14 @@ test('an API server that is away is no refusal, and is asked again at once', asy
   await cluster.api.start();
   expect(await scopeFor('r-token')).toBeUndefined();
 });
+
+test('the rule service may ask how receivers fare, and nothing else', async () => {
+  const rule = { names: ['auditing-rule'], token: undefined };
+  expect(await access('all events or rule', rule)).toEqual({ scope: undefined });
+  for (const need of ['gateway', 'gateway or alert', 'events', 'all events', 'rules'] as const)
+    await expect(access(need, rule)).rejects.toThrow();
+  // For people it is what all events need.
+  const refused = await refusal(ask('a-token', 'all events or rule'));
+  expect(refused).toEqual(await refusal(ask('a-token', 'all events')));
+  expect(await ask('r-token', 'all events or rule')).toEqual({ scope: undefined });
+});

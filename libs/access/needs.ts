@@ -6,9 +6,17 @@
  * - `gateway or alert`: that of the gateway or of the alert service.
  * - `events`: to be known; it sees the events of its scope.
  * - `all events`: to see the events of all namespaces and of the cluster.
+ * - `all events or rule`: that, or the certificate of the rule service.
  * - `rules`: to see the rules.
  */
-export type Need = 'open' | 'gateway' | 'gateway or alert' | 'events' | 'all events' | 'rules';
+export type Need =
+  | 'open'
+  | 'gateway'
+  | 'gateway or alert'
+  | 'events'
+  | 'all events'
+  | 'all events or rule'
+  | 'rules';
 
 /** The need of each gRPC call that any of our servers answers. A call that is not here is refused. */
 export const RPC_NEEDS: Readonly<Record<string, Need>> = {
@@ -37,7 +45,7 @@ export const RPC_NEEDS: Readonly<Record<string, Need>> = {
   '/auditing.v1.AlertService/List': 'events',
   '/auditing.v1.AlertService/Watch': 'events',
   '/auditing.v1.AlertService/Get': 'events',
-  '/auditing.v1.AlertService/ListReceivers': 'all events',
+  '/auditing.v1.AlertService/ListReceivers': 'all events or rule',
   '/auditing.v1.AlertService/TestReceiver': 'all events',
   '/auditing.v1.AlertService/Probe': 'all events',
   '/auditing.v1.AlertService/DeadLetters': 'all events',

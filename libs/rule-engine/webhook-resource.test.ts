@@ -268,3 +268,13 @@ describe('receivers', () => {
     ]);
   });
 });
+
+test('arguments are passed on and warned of', () => {
+  const warnings = (spec: object): readonly string[] =>
+    buildRuleSet({ rules: [], webhook: { metadata: { name: 'x' }, spec } as never })
+      .diagnostics.filter(({ path }) => path === 'spec.args')
+      .map(({ message }) => message);
+  expect(warnings({ args: ['--v=4'] })).toEqual([expect.stringMatching(/reads no arguments/)]);
+  expect(warnings({ args: [] })).toEqual([]);
+  expect(warnings({})).toEqual([]);
+});

@@ -50,6 +50,7 @@ export function readWebhookResource(
   const root = ObjectReader.of(resource, '', report);
   const spec = root.child('spec');
   warnOfUnknownFields(root.value('spec'), WEBHOOK_FIELDS, spec);
+  warnOfArguments(spec);
   const policy = spec.child('auditSinkPolicy');
   return {
     settings: {
@@ -62,6 +63,15 @@ export function readWebhookResource(
     archiving: readSelector(policy.child('archivingRuleSelector'), 'archiving'),
     alerting: readSelector(policy.child('alertingRuleSelector'), 'alerting'),
   };
+}
+
+/** Those of the original are flags of another program. */
+function warnOfArguments(spec: ObjectReader): void {
+  if (!spec.has('args') || spec.list('args').length === 0) return;
+  spec.report.warn(
+    spec.at('args'),
+    'passed on to the container, but our gateway reads no arguments: its settings are environment variables, in the ConfigMap kube-auditing-gateway',
+  );
 }
 
 function readLevel(spec: ObjectReader, isThere: boolean): Level {

@@ -27,6 +27,7 @@ const WEBHOOK_COLUMNS: readonly Column[] = [
   { name: 'Rules', type: 'integer', jsonPath: '.status.ruleCount' },
   { name: 'Ready', type: 'string', jsonPath: condition('Ready') },
   { name: 'Gateways', type: 'integer', jsonPath: '.status.readyReplicas' },
+  { name: 'Receivers', type: 'string', jsonPath: condition('ReceiversHealthy') },
   { name: 'Warned', type: 'string', jsonPath: condition('Warned') },
   AGE,
   { name: 'Warning', type: 'string', jsonPath: condition('Warned', 'message'), priority: 1 },
@@ -104,11 +105,41 @@ function definition({ kind, plural, shortName, scope, schema, columns }: Kind): 
           storage: true,
           subresources: { status: {} },
           additionalPrinterColumns: columns,
-          schema: { openAPIV3Schema: withObjectFields(structuralSchema(schema)) },
+          schema: { openAPIV3Schema: withObjectFields(explained(structuralSchema(schema))) },
         },
       ],
     },
   };
+}
+
+/**
+ * With the fields below spec in its description. API servers publish no fields of an object that keeps unknown ones in
+ * OpenAPI v2, which is all that `kubectl explain` before 1.27 reads: there it would know of nothing below spec.
+ */
+function explained(schema: StructuralSchema): StructuralSchema {
+  const properties = schema['properties'] as Readonly<Record<string, StructuralSchema>>;
+  const { spec = {} } = properties;
+  const description = `${text(spec['description'])} Fields: ${fieldTexts(spec).join(' ')}`;
+  // The description comes first, as everywhere.
+  return { ...schema, properties: { ...properties, spec: { ...spec, description } } };
+}
+
+/** Each field as `path <type>: what it is.`, those below it after it. */
+function fieldTexts(schema: StructuralSchema, path = ''): string[] {
+  const { properties } = schema as { properties?: Readonly<Record<string, StructuralSchema>> };
+  return Object.entries(properties ?? {}).flatMap(([name, value]) => {
+    const { type = 'integer or string', items } = value as {
+      type?: string;
+      items?: StructuralSchema;
+    };
+    const at = `${path}${name}`;
+    const below = items ? fieldTexts(items, `${at}[].`) : fieldTexts(value, `${at}.`);
+    return [`${at} <${type}>: ${text(value['description'])}`, ...below];
+  });
+}
+
+function text(description: unknown): string {
+  return typeof description === 'string' ? description : '';
 }
 
 /** Every object has these; Kubernetes describes them itself. */

@@ -185,7 +185,10 @@ const DEPLOYMENT = {
     .array(z.looseObject({ name: z.string().optional().describe('Name of a Secret.') }))
     .optional()
     .describe('Secrets, in the namespace of the gateway, to pull the image with.'),
-  args: z.array(z.string()).optional().describe('Arguments of the gateway.'),
+  args: z
+    .array(z.string())
+    .optional()
+    .describe('Arguments of the container. The gateway reads none, which is warned of.'),
   resources: z
     .looseObject({
       limits: QUANTITIES.optional().describe('At most, such as cpu: 1, memory: 1Gi.'),
@@ -244,7 +247,7 @@ export const WEBHOOK_SPEC = z.looseObject({ ...POLICY, ...DEPLOYMENT }).describe
 const RECEIVER_STATUS = z.object({
   name: z.string().describe('Its name.'),
   type: z.string().optional().describe('Its type.'),
-  state: z.string().describe('Healthy, Failing or Unknown.'),
+  state: z.string().describe('Healthy or Failing.'),
   message: z.string().optional().describe('Why it fails.'),
 });
 
@@ -262,7 +265,7 @@ const WEBHOOK_STATUS = z
       .nullish()
       .describe('What is in force but hardly does what was meant, with the fix.'),
     conditions: CONDITIONS.optional().describe(
-      'Ready: whether these settings are in force. Warned: whether there are warnings. KubernetesAuditing: whether events of Kubernetes are kept. Available: whether a gateway takes events.',
+      'Ready: whether these settings are in force. Warned: whether there are warnings. KubernetesAuditing: whether events of Kubernetes are kept. ReceiversHealthy: whether every receiver takes its alerts. Available: whether a gateway takes events.',
     ),
   })
   .describe('What became of it.');
