@@ -32,6 +32,12 @@ const arrows = [
   })),
 ];
 
+const engines = ['embedded', 'opensearch'].map((engine, at, all) => ({
+  target: `./apps/archive/${engine}`,
+  from: `./apps/archive/${all[1 - at]}`,
+  message: 'What both engines need lies beside them.',
+}));
+
 export default defineConfig(
   globalIgnores([
     '.stryker-tmp',
@@ -80,7 +86,7 @@ export default defineConfig(
         },
       ],
       'import-x/no-cycle': 'error',
-      'import-x/no-restricted-paths': ['error', { zones: arrows }],
+      'import-x/no-restricted-paths': ['error', { zones: [...arrows, ...engines] }],
       'import-x/no-extraneous-dependencies': [
         'error',
         { devDependencies: ['**/*.test.ts', '**/testing/**', 'tools/**', 'tests/**'] },

@@ -15,6 +15,9 @@ import type {
 } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
 
+/** Distinct values a facet counts at most: one client must not take all memory. About 100 bytes each. */
+export const FACET_VALUES_MAX = 500_000;
+
 /**
  * Where the archive keeps events. The service in front of it (archive-service.ts) has checked every request: an
  * engine sees only well-formed batches, and limits that are set and within bounds.

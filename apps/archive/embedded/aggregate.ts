@@ -10,11 +10,12 @@ import type {
 import { Field } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
+import { DistinctCounter } from '../distinct';
+import { FACET_VALUES_MAX } from '../engine';
 import { UNINDEXED_FIELDS } from '../indexed-fields';
 import type { Values } from './column';
 import { compileQuery } from './condition';
 import { facetValues } from './compile-condition';
-import { DistinctCounter } from './distinct';
 import { eventsOfRows } from './event-rows';
 import { requestUriOf } from './event-search';
 import { scanSegment } from './scan';
@@ -23,9 +24,6 @@ import type { IndexedSegment } from './segment-index';
 
 /** More buckets than this help nobody and cost memory: archive.proto. */
 const BUCKETS_MAX = 10_000;
-
-/** Distinct values a facet counts at most: one client must not take all memory. About 100 bytes each. */
-export const FACET_VALUES_MAX = 500_000;
 
 const EVERYTHING: Query = {
   start: undefined,

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-
 import { status } from '@grpc/grpc-js';
-import { SearchRequest } from '@auditing/proto/archive';
+import type { SearchRequest } from '@auditing/proto/archive';
 import { RpcError } from '@auditing/service/rpc-error';
 
+import { fingerprint, FINGERPRINT_BYTES } from '../search-fingerprint';
+
 const VERSION = 1;
-const FINGERPRINT_BYTES = 8;
 /** Version, time, position, event, fingerprint of the search. */
 const CURSOR_BYTES = 1 + 8 + 8 + 4 + FINGERPRINT_BYTES;
 
@@ -54,12 +53,4 @@ export function readCursor(search: SearchRequest): CursorPlace | undefined {
     position: bytes.readDoubleLE(9),
     event: bytes.readUInt32LE(17),
   };
-}
-
-/** What must be the same in the search that goes on. */
-export function fingerprint({ query, order }: SearchRequest): Buffer {
-  const same = SearchRequest.encode(
-    SearchRequest.fromPartial({ ...(query && { query }), order }),
-  ).finish();
-  return createHash('sha256').update(same).digest().subarray(0, FINGERPRINT_BYTES);
 }

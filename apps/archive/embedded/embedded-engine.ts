@@ -15,9 +15,9 @@ import type {
 import type { AuditEvent } from '@auditing/proto/event';
 import type { Logger } from 'pino';
 
+import { Bell } from '../bell';
 import type { Engine, EngineGauges } from '../engine';
 import { facets, histogram, statistics } from './aggregate';
-import { Bell } from './bell';
 import { ByteCache } from './byte-cache';
 import { writeCheckpoint, type Checkpoint } from './checkpoint';
 import { eventStats } from './event-stats';

@@ -7,10 +7,11 @@ import type { KeptBatch } from '@auditing/proto/archive';
 import { Field, Source, type EventBatch } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
+import { ownTimeUs } from '../event-time';
 import { keptSubset } from './kept-subset';
 import { encodeRecord } from './log-record';
 import { storedRecord, type RecordReader } from './record-reader';
-import { ownTimeUs, type IndexedSegment } from './segment-index';
+import type { IndexedSegment } from './segment-index';
 import type { Segments } from './segments';
 import { storedEvent } from './stored-keys';
 

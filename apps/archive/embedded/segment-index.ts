@@ -1,6 +1,7 @@
 import type { KeptBatch } from '@auditing/proto/archive';
 import { Field, Priority, type RuleName } from '@auditing/proto/event';
 
+import { eventTimeUs } from '../event-time';
 import { INDEXED_FIELDS } from '../indexed-fields';
 import {
   GrowingColumn,
@@ -49,19 +50,6 @@ export interface IndexedSegment {
   column(field: Field): Promise<CodedColumn>;
   records(): Promise<RecordTable>;
   keys(): Promise<SegmentKeys>;
-}
-
-/**
- * The time by which an event is found: RequestReceivedTimestamp; where it lacks that, StageTimestamp, else the time of
- * receipt, so that it has a place in order and histogram.
- */
-export function eventTimeUs(kept: KeptBatch, event: number): number {
-  return ownTimeUs(kept, event) || (kept.batch?.receivedAtUs ?? 0);
-}
-
-/** RequestReceivedTimestamp, else StageTimestamp; 0 if the event has neither. */
-export function ownTimeUs({ batch }: KeptBatch, event: number): number {
-  return batch?.requestReceivedUs[event] || batch?.stageUs[event] || 0;
 }
 
 /** The index of a segment that is being written, or rebuilt from its records. */

@@ -11,8 +11,8 @@ import {
 import { Field } from '@auditing/proto/event';
 import { RpcError } from '@auditing/service/rpc-error';
 
-import { FACET_VALUES_MAX } from '../embedded/aggregate';
-import { DistinctCounter, EXACT_MAX } from '../embedded/distinct';
+import { FACET_VALUES_MAX } from '../engine';
+import { DistinctCounter, EXACT_MAX } from '../distinct';
 import type { Clause } from './clause';
 import { pathOf } from './field-paths';
 import { COMPLETE, type Searched } from './hits';

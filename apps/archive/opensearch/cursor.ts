@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import type { SearchRequest } from '@auditing/proto/archive';
 import { RpcError } from '@auditing/service/rpc-error';
 
-import { fingerprint } from '../embedded/cursor';
+import { fingerprint } from '../search-fingerprint';
 
 const VERSION = 1;
 

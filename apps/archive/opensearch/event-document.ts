@@ -10,7 +10,7 @@ import type { KubesphereDocument } from '@auditing/audit-event/kubesphere-docume
 import { type Codec, Field, Strip, type BatchId, type EventBatch } from '@auditing/proto/event';
 import type { KeptBatch } from '@auditing/proto/archive';
 
-import { eventTimeUs, ownTimeUs } from '../embedded/segment-index';
+import { eventTimeUs, ownTimeUs } from '../event-time';
 import { VALUE_MAX_LENGTH } from './field-paths';
 import { kubesphereFields } from './kubesphere-fields';
 import { findingsOf, type KeptFinding } from './kept-finding';

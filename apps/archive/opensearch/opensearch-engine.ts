@@ -15,7 +15,7 @@ import type { AuditEvent } from '@auditing/proto/event';
 import type { Backoff } from '@auditing/service/retry';
 import type { Logger } from 'pino';
 
-import { Bell } from '../embedded/bell';
+import { Bell } from '../bell';
 import type { Engine, EngineGauges } from '../engine';
 import { facets, histogram, statistics } from './aggregate';
 import { asRpcError } from './as-rpc-error';
