@@ -5,13 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Where bodies go, over connections that stay open. */
 export class Sender {
-  #url;
+  #urls;
+  #next = 0;
   #agent;
   #module;
 
-  constructor(url, connections) {
-    this.#url = new URL(url);
-    this.#module = this.#url.protocol === 'https:' ? https : http;
+  /** @param urls one address, or several that take turns */
+  constructor(urls, connections) {
+    this.#urls = [urls].flat().map((url) => new URL(url));
+    this.#module = this.#urls[0].protocol === 'https:' ? https : http;
     this.#agent = new this.#module.Agent({
       keepAlive: true,
       maxSockets: connections,
@@ -22,8 +24,9 @@ export class Sender {
 
   /** Posts a body; resolves with the status. */
   post(body) {
+    const url = this.#urls[this.#next++ % this.#urls.length];
     return new Promise((resolve, reject) => {
-      const request = this.#module.request(this.#url, {
+      const request = this.#module.request(url, {
         method: 'POST',
         agent: this.#agent,
         headers: { 'Content-Type': 'application/json', 'Content-Length': body.length },
@@ -42,14 +45,21 @@ export class Sender {
   }
 }
 
-/** As fast as answers come: `count` bodies over `connections`. Throws unless all are answered 200. */
+/** So often is a body sent again that was answered 503: on a busy machine the answer may take longer than it may. */
+const POSTS_MAX = 10;
+
+/** As fast as answers come: `count` bodies over `connections`. Throws unless all are answered 200 in the end. */
 export async function closedLoop(sender, workload, { count, connections }) {
   let left = count;
   const work = async () => {
     while (left > 0) {
       left -= 1;
-      const status = await sender.post(workload.next());
-      if (status !== 200) throw new Error(`a body was answered ${status}`);
+      const body = workload.next();
+      let status = 0;
+      for (let posts = 0; status !== 200; posts += 1) {
+        if (posts === POSTS_MAX) throw new Error(`a body was answered ${status}`);
+        status = await sender.post(body);
+      }
     }
   };
   await Promise.all(Array.from({ length: connections }, work));

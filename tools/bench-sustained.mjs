@@ -9,7 +9,7 @@ import { EVENTS_PER_BODY, mixedWorkload } from './bench-bodies.mjs';
 import { quantile } from './bench-figures.mjs';
 import { Sender, openLoop } from './bench-load.mjs';
 import { cpuUs } from './bench-process.mjs';
-import { metricsOf, startOurs } from './bench-system.mjs';
+import { metricsOf, startOurs } from './bench-targets.mjs';
 
 const CONNECTIONS = 64;
 const LARGE_SHARE = 0.05;

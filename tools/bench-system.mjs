@@ -1,17 +1,15 @@
 // What a whole system costs: CPU time an event, all its processes together, from the socket to the archive, beside a
 // floor and a textbook design that take the same bodies turn about with it, so that all see the same machine.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync, cpSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync, cpSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EVENTS_PER_BODY, workloads } from './bench-bodies.mjs';
 import { quantile, shown, spread } from './bench-figures.mjs';
-import { Sender, closedLoop, openLoop } from './bench-load.mjs';
-import { cpuUs, startProcess } from './bench-process.mjs';
+import { Sender, openLoop } from './bench-load.mjs';
+import { cpuUs } from './bench-process.mjs';
+import { round, startOurs, startTargets } from './bench-targets.mjs';
 
-const CONNECTIONS = 4;
-const POLL_MS = 100;
-const SETTLE_TIMEOUT_MS = 60_000;
 const MIB = 2 ** 20;
 
 /** How often, and how many bodies at once: a round must be long beside what its beginning and end cost. */
@@ -45,121 +43,6 @@ export async function benchSystem(bench, names) {
     for (const process of running.reverse()) await process.stop();
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-/** The processes that are compared, by name. */
-async function startTargets(context, names) {
-  const targets = {};
-  const ours = {};
-  for (const name of names) ours[name] = await startOurs(context, name);
-  // All use one certificate, so that TLS costs all the same.
-  const tlsFolder = join(context.scratch, names[0], 'data/gateway/tls');
-  targets.floor = await startFloor(context, tlsFolder);
-  targets.naive = await startNaive(context, tlsFolder);
-  return { ...targets, ...ours };
-}
-
-async function start({ root, running }, what) {
-  const process = await startProcess({ root, ...what });
-  running.push(process);
-  return process;
-}
-
-async function startFloor(context, tlsFolder) {
-  const process = await start(context, { script: 'tools/bench-floor.mjs', args: [tlsFolder] });
-  return target([process], process.addresses.webhook, () => Promise.resolve());
-}
-
-async function startNaive(context, tlsFolder) {
-  const script = await context.bundle('tools/bench-naive.mjs');
-  const folder = join(context.scratch, 'naive');
-  mkdirSync(folder);
-  const rule = await start(context, { script, args: ['rule', join(context.root, 'config')] });
-  const archive = await start(context, { script, args: ['archive', folder] });
-  const { address: ruleAddress } = rule.addresses;
-  const args = ['gateway', tlsFolder, ruleAddress, archive.addresses.address];
-  const gateway = await start(context, { script, args });
-  return target([gateway, rule, archive], gateway.addresses.webhook, () => Promise.resolve());
-}
-
-/** Ours, as it is shipped: the built bundles, the shipped rules and settings, ports of its own. */
-export async function startOurs(context, name, env = {}) {
-  const common = {
-    AUDITING_DATA_DIR: join(context.scratch, env.folder ?? name, 'data'),
-    AUDITING_CONFIG_DIR: env.configDir ?? join(context.root, 'config'),
-    AUDITING_WEBHOOK_HOST: '127.0.0.1',
-    AUDITING_WEBHOOK_PORT: '0',
-    AUDITING_API_PORT: '0',
-    AUDITING_ADMIN_PORT: '0',
-    AUDITING_GRPC_LISTEN: '127.0.0.1:0',
-  };
-  const app = (one, addresses) =>
-    start(context, { script: `apps/${one}/dist/main.js`, env: { ...common, ...addresses } });
-  if (name === 'standalone') {
-    const process = await app('standalone');
-    return target([process], process.addresses.webhook, settled([process]));
-  }
-  const rule = await app('rule');
-  const addresses = { AUDITING_RULE_ADDRESS: rule.addresses.rule };
-  const archive = await app('archive');
-  addresses.AUDITING_ARCHIVE_ADDRESS = archive.addresses.archive;
-  const alert = await app('alert', addresses);
-  addresses.AUDITING_ALERT_ADDRESS = alert.addresses.alert;
-  const gateway = await app('gateway', addresses);
-  const processes = [gateway, rule, archive, alert];
-  return target(processes, gateway.addresses.webhook, settled([gateway, archive, alert]));
-}
-
-function target(processes, url, isSettled) {
-  return { processes, url, settled: isSettled, sender: new Sender(url, CONNECTIONS) };
-}
-
-/** Waits until everything that was answered 200 is where it belongs: nothing is spared by being late. */
-function settled(processes) {
-  return async () => {
-    const late = performance.now() + SETTLE_TIMEOUT_MS;
-    for (;;) {
-      const at = await metricsOf(processes);
-      const gateway = (name) => at[`auditing_gateway_${name}`] ?? 0;
-      const decided = ['ignored', 'disabled', 'kept', 'refused'].reduce(
-        (sum, what) => sum + gateway(`events_${what}_total`),
-        0,
-      );
-      const archived =
-        at.auditing_archive_events_archived_total + at.auditing_archive_events_duplicate_total;
-      const isDone =
-        decided === gateway('events_received_total') &&
-        archived === gateway('events_kept_total') &&
-        gateway('batches_in_flight') === 0;
-      if (isDone) return;
-      if (performance.now() > late) throw new Error(`not settled: ${JSON.stringify(at)}`);
-      await sleep(POLL_MS);
-    }
-  };
-}
-
-/** The sums of all series of each metric of some processes. */
-export async function metricsOf(processes) {
-  const sums = {};
-  for (const { addresses } of processes) {
-    const text = await (await fetch(new URL('/metrics', addresses.admin))).text();
-    for (const line of text.split('\n')) {
-      const [, name, value] = /^(auditing_\w+)(?:\{.*\})? (\S+)$/.exec(line) ?? [];
-      if (name) sums[name] = (sums[name] ?? 0) + Number(value);
-    }
-  }
-  return sums;
-}
-
-/** One round: CPU time an event, and events a second by the clock. */
-async function round({ processes, sender, settled: isSettled }, workload, count) {
-  const before = await cpuUs(processes);
-  const begun = performance.now();
-  await closedLoop(sender, workload, { count, connections: CONNECTIONS });
-  await isSettled();
-  const seconds = (performance.now() - begun) / 1000;
-  const events = count * EVENTS_PER_BODY;
-  return { us: ((await cpuUs(processes)) - before) / events, perSecond: events / seconds };
 }
 
 const TITLES = {

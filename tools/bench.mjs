@@ -1,4 +1,4 @@
-// Measures: `npm run bench -- all|standalone|services|sustained|archive|edges|alert|rules [--quick] [--json FILE]`. Prints
+// Measures: `npm run bench -- all|standalone|services|sustained|replicas|archive|edges|alert|rules [--quick] [--json FILE]`. Prints
 // tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
 // `sustained` takes --seconds and --rate (events a second).
 import { execFileSync } from 'node:child_process';
@@ -13,6 +13,7 @@ import { benchAlert } from './bench-alert.mjs';
 import { benchArchive } from './bench-archive.mjs';
 import { benchEdges } from './bench-edges.mjs';
 import { Figures } from './bench-figures.mjs';
+import { benchReplicas } from './bench-replicas.mjs';
 import { benchRules, ruleResourceOf } from './bench-rules.mjs';
 import { benchSustained } from './bench-sustained.mjs';
 import { benchSystem } from './bench-system.mjs';
@@ -21,6 +22,7 @@ const BENCHES = {
   standalone: (bench) => benchSystem(bench, ['standalone']),
   services: (bench) => benchSystem(bench, ['services']),
   sustained: benchSustained,
+  replicas: benchReplicas,
   archive: benchArchive,
   edges: benchEdges,
   alert: benchAlert,
