@@ -12,14 +12,23 @@ export interface Answer {
 const ANSWER_TIMEOUT_MS = 60_000;
 /** A busy machine takes longer to start a killed process than the pause until the next kill. */
 const TAKEN_TIMEOUT_MS = 300_000;
+const AGAIN_AFTER_MS = 50;
 
-/** Posts as kube-apiserver does: Content-Length, keep-alive. The certificate is not checked here. */
+/**
+ * Posts as kube-apiserver does: Content-Length, and again what is answered 503, as the gateway does on a busy machine. The
+ * certificate is not checked here.
+ */
 export async function post(
   url: string,
   body: Buffer | string,
   headers: OutgoingHttpHeaders = {},
 ): Promise<Answer> {
-  return await send(url, body, { method: 'POST', headers });
+  const giveUpAt = Date.now() + TAKEN_TIMEOUT_MS;
+  for (;;) {
+    const answer = await send(url, body, { method: 'POST', headers });
+    if (answer.status !== 503 || Date.now() > giveUpAt) return answer;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+  }
 }
 
 /** Any other request. */
@@ -57,7 +66,7 @@ export async function postUntilTaken(url: string, body: Buffer): Promise<void> {
     if (answer?.status === 200) return;
     if (Date.now() > giveUpAt)
       throw new Error(`never taken; last answer: ${answer?.body ?? 'none'}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
   }
 }
 
