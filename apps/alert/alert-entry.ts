@@ -16,7 +16,8 @@ export interface AlertEntry {
   readonly receivedAtMs: number;
   /** When its request was received, as its event says; when it was raised if it does not. */
   readonly seenAtMs: number;
-  readonly deliveries: readonly DeliveryEntry[];
+  /** One a receiver; the fallback may join later. */
+  deliveries: readonly DeliveryEntry[];
   /** What it is told of with; undefined if it stands for itself. */
   group: Group | undefined;
 }

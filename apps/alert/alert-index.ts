@@ -16,6 +16,8 @@ export interface HistoryLimits {
   readonly maxCount: number;
 }
 
+const NO_DELIVERIES: readonly DeliveryEntry[] = [];
+
 /** What an alert is made of, when it is added. */
 export type NewAlert = Omit<AlertEntry, 'deliveries' | 'group'> & {
   readonly planned: readonly Pick<DeliveryEntry, 'receiver' | 'isDigested'>[];
@@ -81,18 +83,38 @@ export class AlertIndex {
 
   /** Deliveries that are digested are in no lane: a digest goes out for them. */
   add({ planned, ...alert }: NewAlert): AlertEntry {
-    const deliveries: DeliveryEntry[] = [];
-    const { rule } = alert;
-    const entry: AlertEntry = { ...alert, rule: this.#name(rule), deliveries, group: undefined };
-    for (const { receiver, isDigested } of planned) {
-      const delivery = newDelivery(entry, { receiver: this.#name(receiver), isDigested });
-      deliveries.push(delivery);
-      if (!isDigested) this.lane(receiver).add(delivery);
+    // Every field by its name, and an array made at its size: there may be hundreds of thousands of them.
+    const entry: AlertEntry = {
+      position: alert.position,
+      id: alert.id,
+      kind: alert.kind,
+      rule: this.#name(alert.rule),
+      priority: alert.priority,
+      raisedAtMs: alert.raisedAtMs,
+      receivedAtMs: alert.receivedAtMs,
+      seenAtMs: alert.seenAtMs,
+      deliveries: NO_DELIVERIES,
+      group: undefined,
+    };
+    if (planned.length > 0) {
+      entry.deliveries = planned.map(({ receiver, isDigested }) =>
+        newDelivery(entry, { receiver: this.#name(receiver), isDigested }),
+      );
+      this.#pendingCount += 1;
     }
-    if (deliveries.length > 0) this.#pendingCount += 1;
+    for (const one of entry.deliveries) if (!one.isDigested) this.lane(one.receiver).add(one);
     this.#alerts.set(entry.position, entry);
     this.#byId.set(entry.id, entry);
     return entry;
+  }
+
+  /** An alert gets a receiver more. */
+  addDelivery(alert: AlertEntry, receiver: string, atMs: number): void {
+    if (!isPendingAlert(alert)) this.#pendingCount += 1;
+    const delivery = newDelivery(alert, { receiver: this.#name(receiver), isDigested: false });
+    delivery.pendingSinceMs = atMs;
+    alert.deliveries = [...alert.deliveries, delivery];
+    this.lane(receiver).add(delivery);
   }
 
   /** The delivery is over. */

@@ -18,6 +18,7 @@ export interface AlertMetrics {
   readonly digested: Counter<'receiver'>;
   readonly own: Counter<'kind'>;
   readonly resent: Counter<'receiver'>;
+  readonly handedOver: Counter<'receiver'>;
 }
 
 /** Registers the metrics of alerts. */
@@ -77,7 +78,7 @@ function deliveryMetrics(
   registers: Registry[],
 ): Pick<
   AlertMetrics,
-  'attempts' | 'deliveries' | 'resent' | 'acceptSeconds' | 'eventToAcceptSeconds'
+  'attempts' | 'deliveries' | 'resent' | 'handedOver' | 'acceptSeconds' | 'eventToAcceptSeconds'
 > {
   return {
     attempts: new Counter({
@@ -95,6 +96,12 @@ function deliveryMetrics(
     resent: new Counter({
       name: 'auditing_alert_alerts_resent_total',
       help: 'Delivered alerts sent again: to an Alertmanager that may lack them, or because they ended.',
+      labelNames: ['receiver'],
+      registers,
+    }),
+    handedOver: new Counter({
+      name: 'auditing_alert_alerts_handed_over_total',
+      help: 'Alerts handed to the fallback receiver because this one did not take them.',
       labelNames: ['receiver'],
       registers,
     }),

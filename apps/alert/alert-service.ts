@@ -44,6 +44,8 @@ export interface AlertServiceOptions {
   readonly log: Logger;
   /** Names of the receivers in use; undefined until they are known. */
   readonly receivers: () => readonly string[] | undefined;
+  /** Name of the receiver that gets what others do not take; empty: none. */
+  readonly fallback: string;
 }
 
 /** The service, as the gateway and tools see it. */
@@ -110,7 +112,7 @@ async function test(
 }
 
 async function raiseAlerts(
-  { outbox, metrics, receivers }: AlertServiceOptions,
+  { outbox, metrics, receivers, fallback }: AlertServiceOptions,
   request: RaiseRequest,
 ): Promise<RaiseResponse> {
   checkAlerts(request);
@@ -122,8 +124,11 @@ async function raiseAlerts(
       'the receivers are not known yet: the rule service has not been reached; send again',
     );
   }
+  const others = names.filter((name) => name !== fallback);
+  // One that is alone is no fallback; and a probe asks for all of them.
+  const to = request.probe || others.length === 0 ? names : others;
   return orUnavailable(async () => {
-    const counts = await outbox.raise({ ...request, id }, names);
+    const counts = await outbox.raise({ ...request, id }, to);
     const { raisedCount, duplicateCount } = counts;
     const response = { call: request.call, raisedCount, duplicateCount, error: undefined };
     if (request.probe) {

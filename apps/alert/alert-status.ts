@@ -7,6 +7,7 @@ import {
 } from '@auditing/proto/alert';
 import type { RaisedAlert } from '@auditing/proto/outbox';
 import type { AlertEntry, DeliveryEntry } from './alert-entry';
+import { deliveryId } from './alert-ids';
 import { timestampOf } from './event-text';
 import { summaryOf, summaryOfOne } from './group';
 import type { Outbox } from './outbox';
@@ -24,7 +25,9 @@ export async function readStatus(
     throw error;
   });
   if (raised === undefined) return undefined;
-  const ids = new Map(raised.deliveries.map(({ receiver, id }) => [receiver, id.toString('hex')]));
+  const planned = new Map(raised.deliveries.map(({ receiver, id }) => [receiver, id]));
+  const idOf = (receiver: string): string =>
+    (planned.get(receiver) ?? deliveryId(raised.id, receiver)).toString('hex');
   return {
     id: raised.id,
     kind: alert.kind,
@@ -32,7 +35,7 @@ export async function readStatus(
     raisedAt: timestampOf(alert.raisedAtMs),
     group: raised.group,
     summary: summaryIn(raised, alert),
-    deliveries: alert.deliveries.map((one) => deliveryStatus(one, ids.get(one.receiver) ?? '')),
+    deliveries: alert.deliveries.map((one) => deliveryStatus(one, idOf(one.receiver))),
   };
 }
 

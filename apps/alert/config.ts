@@ -117,6 +117,19 @@ export const SETTINGS = {
     description:
       'True: what a silence of an Alertmanager among the receivers matches is not sent to receivers of other types, and listed as silenced. Silences are read every 15 s.',
   },
+  fallback: {
+    variable: 'AUDITING_ALERT_FALLBACK',
+    parser: text,
+    fallback: '',
+    description:
+      'Name of a receiver that gets alerts only if another one did not take them in time, or refused them, besides heartbeats and probes. Empty: there is none.',
+  },
+  fallbackAfterMs: {
+    variable: 'AUDITING_ALERT_FALLBACK_AFTER',
+    parser: positiveDuration,
+    fallback: '5m',
+    description: 'How long an alert waits for its receiver before the fallback gets it too.',
+  },
   groupWindowMs: {
     variable: 'AUDITING_ALERT_GROUP_WINDOW',
     parser: duration,

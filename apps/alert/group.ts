@@ -13,6 +13,8 @@ const AUDIT_IDS_MAX = 10;
 /** A group that goes on for so many windows is closed, so that its next alert is told as news. */
 const WINDOWS_MAX = 12;
 
+const NONE: readonly string[] = [];
+
 /** Alerts that are told of as one. */
 export interface Group {
   readonly first: AlertEntry;
@@ -36,7 +38,8 @@ interface OpenGroup {
   windowRevision: number;
   /** A further alert of the same key begins a new group. */
   isClosing: boolean;
-  readonly requests: string[];
+  /** Keys of the requests whose further stages are recognised. */
+  requests: readonly string[];
   /** The last update to each receiver that had one. Most groups have none, and an empty map takes 200 bytes. */
   updates: Map<string, DeliveryEntry> | undefined;
 }
@@ -85,22 +88,9 @@ export class Groups {
     const key = groupKey(alert);
     const seenMs = requestMs(alert.event) ?? first.raisedAtMs;
     const group: Group = {
-      first,
-      count: 1,
-      firstSeenMs: seenMs,
-      lastSeenMs: seenMs,
+      ...newGroup(first, { firstSeenMs: seenMs, lastSeenMs: seenMs }),
       outcome: outcomeOf(alert.event),
-      revision: 0,
-      auditIds: [],
-      open: {
-        key,
-        openedAtMs: first.raisedAtMs,
-        windowStartMs: first.raisedAtMs,
-        windowRevision: 0,
-        isClosing: false,
-        requests: [],
-        updates: undefined,
-      },
+      open: openGroup(key, first.raisedAtMs),
     };
     first.group = group;
     const before = this.#byKey.get(key);
@@ -116,9 +106,11 @@ export class Groups {
     }
   }
 
-  /** An alert joins its group. */
-  join(group: Group, kind: AlertKind.REPEAT | AlertKind.STAGE, raised: Joining): void {
+  /** An alert joins the group of another one, which may have been closed while it was written down. */
+  join(first: AlertEntry, kind: AlertKind.REPEAT | AlertKind.STAGE, raised: Joining): void {
+    if (this.isOff) return;
     const { alert, raisedAtMs } = raised;
+    const group = first.group?.open ? first.group : this.#reopen(first, raised);
     const outcome = outcomeOf(alert.event);
     if (kind === AlertKind.REPEAT) {
       const seenMs = requestMs(alert.event) ?? raisedAtMs;
@@ -175,6 +167,19 @@ export class Groups {
     for (const request of open.requests) this.#byRequest.delete(request);
     this.#windows.delete(group);
     group.open = undefined;
+    // One that nothing joined says no more than its alert.
+    if (group.revision === 0 && group.count === 1) group.first.group = undefined;
+  }
+
+  /** What joined it too late is told like the rest, at the end of a window; nothing more joins. */
+  #reopen(first: AlertEntry, { alert, raisedAtMs }: Joining): Group {
+    const { seenAtMs } = first;
+    const seen = { firstSeenMs: seenAtMs, lastSeenMs: seenAtMs };
+    const group = (first.group ??= newGroup(first, seen));
+    group.open = { ...openGroup(groupKey(alert), raisedAtMs), isClosing: true };
+    group.open.windowRevision = group.revision;
+    this.#windows.add(group);
+    return group;
   }
 
   /** No new alert joins it, but what it has come to is still to be told. */
@@ -188,9 +193,27 @@ export class Groups {
     const request = requestKey(alert);
     if (request === undefined || group.open === undefined) return;
     if (group.open.requests.length >= REQUESTS_MAX) return;
-    group.open.requests.push(request);
+    // Most groups have one: an array that grows would take room for many.
+    group.open.requests = [...group.open.requests, request];
     this.#byRequest.set(request, group);
   }
+}
+
+function newGroup(
+  first: AlertEntry,
+  { firstSeenMs, lastSeenMs }: Pick<Group, 'firstSeenMs' | 'lastSeenMs'>,
+): Group {
+  return {
+    ...{ first, count: 1, firstSeenMs, lastSeenMs, outcome: '', revision: 0 },
+    ...{ auditIds: NONE, open: undefined },
+  };
+}
+
+function openGroup(key: string, openedAtMs: number): OpenGroup {
+  return {
+    ...{ key, openedAtMs, windowStartMs: openedAtMs, windowRevision: 0, isClosing: false },
+    ...{ requests: NONE, updates: undefined },
+  };
 }
 
 /** What joins a group. */
@@ -217,7 +240,7 @@ export function summaryOf(group: Group, first: Alert | undefined): AlertSummary 
     count: group.count,
     firstSeen: timestampOf(group.firstSeenMs),
     lastSeen: timestampOf(group.lastSeenMs),
-    outcome: group.outcome,
+    outcome: group.outcome || outcomeOf(first?.event),
     auditIds: [...(auditId ? [auditId] : []), ...group.auditIds],
     eventKeys: [],
   };

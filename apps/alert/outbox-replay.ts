@@ -73,6 +73,12 @@ class RecordReader {
         if (delivery) this.#state.suppress(delivery, record.value);
         break;
       }
+      case 'handOver': {
+        const { alert, receiver, atUs } = record.value;
+        const entry = this.#state.index.get(Number(alert));
+        if (entry) this.#state.handOver(entry, receiver, atUs / 1_000);
+        break;
+      }
       case 'checkpoint':
         this.#state.restore(record.value);
         break;

@@ -58,9 +58,9 @@ export class OutboxState {
         break;
       case AlertKind.REPEAT:
       case AlertKind.STAGE:
-        entry.group = group;
-        if (group && alert)
-          this.groups.join(group, entry.kind, { alert, raisedAtMs: raisedAtUs / 1_000 });
+        if (first && alert)
+          this.groups.join(first, entry.kind, { alert, raisedAtMs: raisedAtUs / 1_000 });
+        entry.group = first?.group;
         break;
       case AlertKind.UPDATE:
         entry.group = group;
@@ -94,6 +94,12 @@ export class OutboxState {
   revive(delivery: DeliveryEntry, state: DeliveryState, atMs: number): void {
     this.index.revive(delivery, state, atMs);
     for (const member of delivery.members) this.index.revive(member, state, atMs);
+  }
+
+  /** An alert goes to a receiver more; not twice. */
+  handOver(alert: AlertEntry, receiver: string, atMs: number): void {
+    if (alert.deliveries.some((one) => one.receiver === receiver)) return;
+    this.index.addDelivery(alert, receiver, atMs);
   }
 
   suppress(delivery: DeliveryEntry, suppression: Suppression): void {

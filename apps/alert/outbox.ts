@@ -228,6 +228,33 @@ export class Outbox {
     return dead.length;
   }
 
+  /**
+   * Has alerts go to a receiver more.
+   *
+   * @throws OutboxUnavailableError if it cannot be written down now.
+   */
+  async handOver(alerts: readonly AlertEntry[], receiver: string): Promise<void> {
+    const nowMs = this.#options.now();
+    const handOverOf = ({ position }: AlertEntry): Uint8Array =>
+      encode({
+        $case: 'handOver',
+        value: { alert: BigInt(position), receiver, atUs: nowMs * 1_000 },
+      });
+    try {
+      await this.#writer.write({
+        prepare: () => alerts.map(handOverOf),
+        apply: () => {
+          for (const alert of alerts) {
+            this.state.handOver(alert, receiver, nowMs);
+            this.onChange(alert, 'changed');
+          }
+        },
+      });
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
   /** Writes down what Alertmanager says of a delivered alert. Rejects if the disk fails: it can be asked again. */
   async suppress(delivery: DeliveryEntry, suppression: Suppression): Promise<void> {
     const { silencedBy, inhibitedBy } = suppression;

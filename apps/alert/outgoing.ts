@@ -1,6 +1,7 @@
 import { AlertKind } from '@auditing/proto/alert';
 import type { RaisedAlert } from '@auditing/proto/outbox';
 import type { DeliveryEntry } from './alert-entry';
+import { deliveryId } from './alert-ids';
 import { summaryOf, summaryOfOne } from './group';
 import type { Outgoing } from './receivers/receiver';
 
@@ -11,11 +12,12 @@ import type { Outgoing } from './receivers/receiver';
 export function outgoingOf(raised: RaisedAlert, delivery: DeliveryEntry): Outgoing {
   const { receiver, alert } = delivery;
   const planned = raised.deliveries.find((one) => one.receiver === receiver);
-  if (planned === undefined) throw new Error(`alert was not raised for receiver ${receiver}`);
+  // What was handed over was not planned; its id is made the same way, and so the same at each try.
+  const id = planned?.id ?? deliveryId(raised.id, receiver);
   return {
     raised,
     kind: alert.kind,
-    deliveryId: planned.id.toString('hex'),
+    deliveryId: id.toString('hex'),
     summary: summaryNow(raised, delivery),
   };
 }

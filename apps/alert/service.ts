@@ -10,11 +10,12 @@ import { grpcService } from '@auditing/service/grpc-service';
 import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
-import { alertMetrics, outboxMetrics } from './alert-metrics';
+import { alertMetrics, outboxMetrics, type AlertMetrics } from './alert-metrics';
 import { alertApi } from './alert-service';
 import { SETTINGS, type AlertConfig } from './config';
 import { DELIVERY_BACKOFF } from './courier';
 import { Dispatcher } from './dispatcher';
+import { runFallback } from './fallback';
 import { openOutbox, type Outbox } from './outbox';
 import { followSettings } from './receiver-settings';
 import type { ReceiverOptions } from './receivers/receiver';
@@ -23,6 +24,8 @@ import type { Rate } from './token-buckets';
 
 /** Between two looks for history that has grown too old and segments that nothing needs. */
 const TIDY_INTERVAL_MS = 10_000;
+
+const RECEIVERS_UNKNOWN = 'the rule service, which knows the receivers, was not reached yet';
 
 /** What the alert service asks of others. */
 export interface AlertDependencies {
@@ -48,26 +51,7 @@ export async function openAlert(
   const metrics = alertMetrics(context.metrics);
   const outbox = await openOutboxOf(context, files);
   let receivers: readonly string[] | undefined;
-  const now = Date.now;
-  const rate = rateOf(config);
-  const { digestIntervalMs, heartbeatMs } = config;
-  const teller = new Teller({
-    ...{ outbox, metrics, log, now, digestIntervalMs, heartbeatMs, rate },
-    receivers: () => receivers ?? [],
-  });
-  const receiver = receiverOptions(context);
-  const dispatcher = new Dispatcher({
-    ...{ outbox, metrics, log, now, receiver },
-    skipSilenced: config.skipSilenced,
-    maxAgeMs: config.maxAgeMs,
-    goneGraceMs: config.receiverGraceMs,
-    backoff: DELIVERY_BACKOFF,
-    digestAll: (name) => teller.digestAll(name),
-  });
-  closeLater('couriers', () => dispatcher.close());
-  tidyNowAndThen(context, outbox);
-  tellUntilClosed(context, teller);
-
+  const dispatcher = work(context, { outbox, metrics, receivers: () => receivers ?? [] });
   const onRuleSet = ({ settings }: RuleSet): void => {
     const specs = settings?.receivers ?? [];
     if (specs.length === 0 && receivers?.length !== 0) {
@@ -78,14 +62,47 @@ export async function openAlert(
   };
   const following = await followSettings({ directory, rule, log, onRuleSet }, context.stopping);
   closeLater('settings', () => following.done);
-  const unknown = 'the rule service, which knows the receivers, was not reached yet';
+  const { tracing } = context;
+  const { fallback } = config;
   return {
     api: alertApi({
-      ...{ outbox, dispatcher, receiver, metrics, tracing: context.tracing, log, now },
-      receivers: () => receivers,
+      ...{ outbox, dispatcher, receiver: receiverOptions(context), metrics, tracing, log },
+      ...{ now: Date.now, receivers: () => receivers, fallback },
     }),
-    ready: () => (receivers ? Promise.resolve() : Promise.reject(new Error(unknown))),
+    ready: () => (receivers ? Promise.resolve() : Promise.reject(new Error(RECEIVERS_UNKNOWN))),
   };
+}
+
+interface Works {
+  readonly outbox: Outbox;
+  readonly metrics: AlertMetrics;
+  readonly receivers: () => readonly string[];
+}
+
+/** Starts what brings alerts from the outbox to the receivers, and what tidies up behind it. */
+function work(context: Context<AlertConfig>, works: Works): Dispatcher {
+  const { config, log, closeLater } = context;
+  const { digestIntervalMs, heartbeatMs, fallback } = config;
+  const common = { ...works, log, now: Date.now };
+  const rate = rateOf(config);
+  const teller = new Teller({ ...common, digestIntervalMs, heartbeatMs, rate });
+  const dispatcher = new Dispatcher({
+    ...common,
+    receiver: receiverOptions(context),
+    skipSilenced: config.skipSilenced,
+    maxAgeMs: config.maxAgeMs,
+    goneGraceMs: config.receiverGraceMs,
+    backoff: DELIVERY_BACKOFF,
+    digestAll: (name) => teller.digestAll(name),
+  });
+  closeLater('couriers', () => dispatcher.close());
+  tidyNowAndThen(context, works.outbox);
+  untilClosed(context, 'updates and digests', (signal) => teller.run(signal));
+  if (fallback !== '') {
+    const options = { ...common, receiver: fallback, afterMs: config.fallbackAfterMs };
+    untilClosed(context, 'fallback', (signal) => runFallback(options, signal));
+  }
+  return dispatcher;
 }
 
 async function openOutboxOf(
@@ -119,12 +136,16 @@ function receiverOptions({ config, log }: Context<AlertConfig>): ReceiverOptions
   return { log, holdMs, tryTimeoutMs, secretsDir, blocked, text: { hasTimeLabel, externalUrl } };
 }
 
-function tellUntilClosed({ closeLater }: Context<AlertConfig>, teller: Teller): void {
+function untilClosed(
+  { closeLater }: Context<AlertConfig>,
+  name: string,
+  run: (signal: AbortSignal) => Promise<void>,
+): void {
   const closing = new AbortController();
-  const telling = teller.run(closing.signal);
-  closeLater('updates and digests', () => {
+  const running = run(closing.signal);
+  closeLater(name, () => {
     closing.abort();
-    return telling;
+    return running;
   });
 }
 

@@ -43,6 +43,9 @@ export interface OutboxRecord {
     | //
     /** What Alertmanager said of a delivered alert. */
     { $case: "suppression"; value: DeliverySuppression }
+    | //
+    /** An alert that was handed to the fallback receiver. */
+    { $case: "handOver"; value: HandOver }
     | undefined;
 }
 
@@ -145,6 +148,16 @@ export interface DeadLetterAction {
   atUs: number;
 }
 
+/** A receiver more for an alert, because another one did not take it. */
+export interface HandOver {
+  /** Position of the RaisedAlert in the journal. */
+  alert: bigint;
+  /** Name of the receiver that gets it too. */
+  receiver: string;
+  /** When, in microseconds since 1970 (UTC): its age counts from here. */
+  atUs: number;
+}
+
 /** What Alertmanager said of a delivered alert. The last such record holds. */
 export interface DeliverySuppression {
   /** Position of the RaisedAlert in the journal. */
@@ -184,6 +197,9 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
         break;
       case "suppression":
         DeliverySuppression.encode(message.record.value, writer.uint32(58).fork()).join();
+        break;
+      case "handOver":
+        HandOver.encode(message.record.value, writer.uint32(66).fork()).join();
         break;
     }
     return writer;
@@ -258,6 +274,14 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
             message.record = { $case: "suppression", value: DeliverySuppression.decode(reader, reader.uint32()) };
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.record = { $case: "handOver", value: HandOver.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -288,6 +312,10 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
         ? { $case: "action", value: DeadLetterAction.fromJSON(object.action) }
         : isSet(object.suppression)
         ? { $case: "suppression", value: DeliverySuppression.fromJSON(object.suppression) }
+        : isSet(object.handOver)
+        ? { $case: "handOver", value: HandOver.fromJSON(object.handOver) }
+        : isSet(object.hand_over)
+        ? { $case: "handOver", value: HandOver.fromJSON(object.hand_over) }
         : undefined,
     };
   },
@@ -308,6 +336,8 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
       obj.action = DeadLetterAction.toJSON(message.record.value);
     } else if (message.record?.$case === "suppression") {
       obj.suppression = DeliverySuppression.toJSON(message.record.value);
+    } else if (message.record?.$case === "handOver") {
+      obj.handOver = HandOver.toJSON(message.record.value);
     }
     return obj;
   },
@@ -357,6 +387,12 @@ export const OutboxRecord: MessageFns<OutboxRecord> = {
       case "suppression": {
         if (object.record?.value !== undefined && object.record?.value !== null) {
           message.record = { $case: "suppression", value: DeliverySuppression.fromPartial(object.record.value) };
+        }
+        break;
+      }
+      case "handOver": {
+        if (object.record?.value !== undefined && object.record?.value !== null) {
+          message.record = { $case: "handOver", value: HandOver.fromPartial(object.record.value) };
         }
         break;
       }
@@ -1312,6 +1348,114 @@ export const DeadLetterAction: MessageFns<DeadLetterAction> = {
     message.alert = (object.alert !== undefined && object.alert !== null) ? BigInt(object.alert) : 0n;
     message.receiver = object.receiver ?? "";
     message.state = object.state ?? 0;
+    message.atUs = object.atUs ?? 0;
+    return message;
+  },
+};
+
+function createBaseHandOver(): HandOver {
+  return { alert: 0n, receiver: "", atUs: 0 };
+}
+
+export const HandOver: MessageFns<HandOver> = {
+  encode(message: HandOver, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== 0n) {
+      if (BigInt.asUintN(64, message.alert) !== message.alert) {
+        throw new globalThis.Error("value provided for field message.alert of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.alert);
+    }
+    if (message.receiver !== "") {
+      writer.uint32(18).string(message.receiver);
+    }
+    if (message.atUs !== 0) {
+      writer.uint32(25).double(message.atUs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HandOver {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHandOver();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.alert = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.receiver = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.atUs = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HandOver {
+    return {
+      alert: isSet(object.alert) ? BigInt(object.alert) : 0n,
+      receiver: isSet(object.receiver) ? globalThis.String(object.receiver) : "",
+      atUs: isSet(object.atUs)
+        ? globalThis.Number(object.atUs)
+        : isSet(object.at_us)
+        ? globalThis.Number(object.at_us)
+        : 0,
+    };
+  },
+
+  toJSON(message: HandOver): unknown {
+    const obj: any = {};
+    if (message.alert !== 0n) {
+      obj.alert = message.alert.toString();
+    }
+    if (message.receiver !== "") {
+      obj.receiver = message.receiver;
+    }
+    if (message.atUs !== 0) {
+      obj.atUs = floatToJson(message.atUs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HandOver>): HandOver {
+    return HandOver.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HandOver>): HandOver {
+    const message = createBaseHandOver();
+    message.alert = (object.alert !== undefined && object.alert !== null) ? BigInt(object.alert) : 0n;
+    message.receiver = object.receiver ?? "";
     message.atUs = object.atUs ?? 0;
     return message;
   },
