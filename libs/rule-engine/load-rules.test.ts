@@ -134,6 +134,7 @@ describe('diagnostics', () => {
     ['RequestObject.n = 9007199254740993', '9007199254740993 is one'],
     ['User.groups[*] regex "("', 'missing closing )'],
     ['User[0] exists', 'no event has a field `User[0]`'],
+    ['User.Group[100:200][*] = "x"', 'did you mean User.groups?'],
     ['User.Group[10] = "x"', 'no event has a field `User.Group[10]`; did you mean User.groups?'],
     ['User.groups = "x[a]"', 'as a whole it is never "x[a]"'],
     ['User.groups = "[a]x"', 'as a whole it is never "[a]x"'],
@@ -161,17 +162,19 @@ describe('diagnostics', () => {
     expect(build([rule('r', condition)]).diagnostics).toMatchObject([{ message }]);
   });
 
-  it('says of a macro what is wrong with it once, where it stands, even if no rule uses it', () => {
-    const macro = { name: 'bad', type: 'macro', macro: 'Verb exists\nand Verb regex "("' };
-    const place = { path: 'spec.rules[0].macro', line: 2, column: 16 };
-    expect(build([macro]).diagnostics).toMatchObject([place]);
-    const [first, ...others] = build([macro, rule('r', '${bad}'), rule('s', '${bad}')]).diagnostics;
-    expect(first).toMatchObject(place);
-    expect(others).toMatchObject([
-      { message: '`${bad}` cannot be used: macro `bad` is wrong, see spec.rules[0].macro' },
-      { message: '`${bad}` cannot be used: macro `bad` is wrong, see spec.rules[0].macro' },
-    ]);
-  });
+  it.each(['Verb regex "("', 'SourceIPs ipInCidr "x"'])(
+    'says of a macro with %s what is wrong with it once, where it stands, even if no rule uses it',
+    (test) => {
+      const macro = { name: 'bad', type: 'macro', macro: `Verb exists\nand ${test}` };
+      const place = { path: 'spec.rules[0].macro', line: 2, column: test.indexOf('"') + 5 };
+      expect(build([macro]).diagnostics).toMatchObject([place]);
+      const rules = [macro, rule('r', '${bad}'), rule('s', '${bad}')];
+      const [first, ...others] = build(rules).diagnostics;
+      expect(first).toMatchObject(place);
+      const message = '`${bad}` cannot be used: macro `bad` is wrong, see spec.rules[0].macro';
+      expect(others).toMatchObject([{ message }, { message }]);
+    },
+  );
 
   it.each([
     'ObjectRef exists',

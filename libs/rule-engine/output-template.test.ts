@@ -61,8 +61,14 @@ it.each([
   [' ${ user } ', ' eve '],
   ['${a}${few}', 'a, b'],
   ['${$2}${$01}${$1x}${$x1}${$12}', 'pod'],
+  ['${RequestObject.c[1].image}', 'y'],
 ])('renders %s', (template, message) => {
   expect(render(template, full)).toBe(message);
+});
+
+it('counts the parts of a name beyond nine', () => {
+  const Name = Array.from({ length: 12 }, (_, i) => `p${i + 1}`).join(':');
+  expect(render('${$9} ${$12} ${$13}', { ObjectRef: { Name } })).toBe('p9 p12 ');
 });
 
 it.each([

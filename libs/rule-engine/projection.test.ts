@@ -31,6 +31,7 @@ it.each<[string, string[]]>([
   [`Verb = "a" and ${read}`, ['a/*/*']],
   [`${read} and verb in ("b", "a") and objectRef.resource = "p"`, ['a,b/p/*']],
   [`ObjectRef.Subresource in ("t", "s") and ${read}`, ['*/*/s,t']],
+  [`(ObjectRef.Subresource = "t" or ObjectRef.Subresource = "s") and ${read}`, ['*/*/s,t']],
   [`ObjectRef.Resource in ("q", "p") and ${read}`, ['*/p,q/*']],
   [`Verb = "a" or ${read}`, ['*/*/*']],
   [`(Verb = "a" and ${read}) or (Verb = "b" and Level = "c")`, ['a/*/*']],

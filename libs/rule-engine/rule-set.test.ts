@@ -267,8 +267,8 @@ it('explains in full', () => {
 });
 
 it('explains without values where a path leads nowhere', () => {
-  const set = build([rule('r', 'RequestObject.a[*].b = 1 or RequestObject.a.b = 1')]);
-  for (const a of [5, 'x', null, [5]]) {
+  const set = build([rule('r', 'RequestObject.a[*] = 1 or RequestObject.a.b = 1')]);
+  for (const a of [5, 'x', null, []]) {
     expect(set.explain('alerting-rule.r', event({ RequestObject: { a } }))?.parts).toMatchObject([
       { values: [] },
       { values: [] },

@@ -221,6 +221,7 @@ describe('receivers', () => {
       `[0].config: ${noUrl} the url \`ftp://x\`; this receiver gets nothing`,
     ],
     [{ type: 'webhook', config: { url: 'see http://x' } }, `[0].config: ${noUrl} the url \`see`],
+    [{ type: 'webhook', config: { url: 'x:http://y' } }, `[0].config: ${noUrl} the url`],
     [{ type: 'webhook', config: { url: 'http:///x' } }, `[0].config: ${noUrl} the url`],
     [{ type: 'webhook', config: { url: 'http://[' } }, `[0].config: ${noUrl} the url`],
     [
