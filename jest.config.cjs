@@ -2,5 +2,5 @@
 module.exports = {
   projects: ['<rootDir>/libs/*', '<rootDir>/apps/*', '<rootDir>/tests', '<rootDir>/examples'],
   // Ends a test that hangs; how busy the machine is must not decide.
-  testTimeout: 60_000,
+  testTimeout: 180_000,
 };

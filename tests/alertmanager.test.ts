@@ -81,7 +81,7 @@ async function probe(api: string): Promise<Response> {
 }
 
 async function firstAlert(url: string, name: string): Promise<SeenAlert> {
-  const giveUpAt = Date.now() + 20_000;
+  const giveUpAt = Date.now() + 60_000;
   for (;;) {
     const response = await fetch(new URL(`/api/v2/alerts?filter=alertname="${name}"`, url));
     const [first] = (await response.json()) as SeenAlert[];

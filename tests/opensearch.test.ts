@@ -13,7 +13,7 @@ import { eachAtOnce, post, send } from './post';
 import { scratchFolder } from './processes';
 import { startStandalone, type Stack } from './stack';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const DEAD_LETTERS = '/apis/query.auditing.kubesphere.io/v1alpha1/dead-letters';
 

@@ -19,7 +19,7 @@ import { keptEvents, recordedBodies, SAMPLES_FOLDER, variant, type RecordedBody 
 import { post } from './post';
 import { scratchFolder } from './processes';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** How often the power goes off, for each seed. */
 const POWER_CUTS = 20;

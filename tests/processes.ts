@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const ROOT = join(__dirname, '..');
-const READY_TIMEOUT_MS = 30_000;
+const READY_TIMEOUT_MS = 60_000;
 
 /** The apps that run as processes. */
 export type AppName = 'gateway' | 'rule' | 'archive' | 'alert' | 'standalone';

@@ -20,7 +20,7 @@ import { parse } from 'yaml';
 import { hasKustomize, kustomize } from './kustomize';
 import { compare, grantsOf, recordNeeds } from './permissions';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const NAMESPACE = 'kubesphere-logging-system';
 const K8S = join(__dirname, '../k8s');

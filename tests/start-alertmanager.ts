@@ -10,7 +10,7 @@ export interface Alertmanager {
   readonly stop: () => Promise<void>;
 }
 
-const READY_TIMEOUT_MS = 20_000;
+const READY_TIMEOUT_MS = 60_000;
 
 /** Starts one on a free port, with its data in `folder`. */
 export async function startAlertmanager(folder: string): Promise<Alertmanager> {

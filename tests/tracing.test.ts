@@ -67,7 +67,7 @@ describe('a traced body, with four processes', () => {
 
   /** Waits for so many spans of a trace; they are sent every few seconds. */
   async function spansOfTrace(id: string, count: number, name?: string): Promise<CollectedSpan[]> {
-    const giveUpAt = Date.now() + 30_000;
+    const giveUpAt = Date.now() + 60_000;
     for (;;) {
       const found = collector.spans.filter(
         (span) => span.traceId === id && (name === undefined || span.name === name),

@@ -15,7 +15,7 @@ import { ruleStub } from './testing/rule-stub';
 import { ALL, sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const SIGNAL = new AbortController().signal;
 

@@ -210,7 +210,7 @@ describe('delivery to a server that fails', () => {
       ({ deliveries }) => deliveries[0]?.state === DeliveryState.PENDING,
     );
     expect(pending.map(({ alert }) => alert?.event?.objectRef?.name)).toEqual(['pod-0']);
-  }, 180_000);
+  }, 300_000);
 
   test('after an outage the most urgent go first, then the oldest', async () => {
     await open('webhook');

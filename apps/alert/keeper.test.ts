@@ -7,7 +7,7 @@ import { ruleStub } from './testing/rule-stub';
 import { ALL, sampleAlert, sampleAlerts, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const SIGNAL = new AbortController().signal;
 

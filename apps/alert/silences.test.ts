@@ -10,7 +10,7 @@ import { ruleStub } from './testing/rule-stub';
 import { ALL, outgoing, sampleAlert, sampleReceiver, sampleRequest } from './testing/samples';
 import { until } from './testing/until';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const SIGNAL = new AbortController().signal;
 const ALERT = outgoing(RaisedAlert.fromPartial({ alert: sampleAlert('web') }));

@@ -39,7 +39,7 @@ beforeAll(async () => {
     banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
   });
   directory = await mkdtemp(join(tmpdir(), 'archive-'));
-}, 60_000);
+}, 300_000);
 
 afterAll(() => rm(directory, { recursive: true }));
 
@@ -156,7 +156,7 @@ test('after each kill -9 all that was acknowledged is there once, and the rest w
     killCount: 6,
     settle: () => Promise.resolve(),
   });
-}, 120_000);
+}, 300_000);
 
 test('killed while it makes its indexes anew, it makes them at the next start', async () => {
   const settings = {
@@ -186,7 +186,7 @@ test('killed while it makes its indexes anew, it makes them at the next start', 
   expect((await allTexts(last.client.api)).sort()).toEqual(before);
   expect(before.length).toBeGreaterThan(100);
   await kill(last);
-}, 120_000);
+}, 300_000);
 
 describeWithOpensearch('an archive in OpenSearch', () => {
   test('loses and doubles nothing that it acknowledged, whenever it is killed', async () => {
@@ -205,5 +205,5 @@ describeWithOpensearch('an archive in OpenSearch', () => {
     });
     await opensearch.close();
     await removeIndices(prefix);
-  }, 120_000);
+  }, 300_000);
 });

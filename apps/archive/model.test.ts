@@ -247,6 +247,6 @@ for (const kind of ENGINE_KINDS) {
         // What does not agree is shown as it was found: to make it smaller takes long in OpenSearch.
         { numRuns, endOnFailure: kind.name === 'opensearch' },
       );
-    }, 120_000);
+    }, 300_000);
   });
 }

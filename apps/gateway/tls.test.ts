@@ -107,7 +107,7 @@ describe('a certificate from files', () => {
     expect(reports()).toHaveLength(1);
     // A connection that was open goes on.
     expect((await webhook.post(event('b'))).status).toBe(200);
-  }, 15_000);
+  }, 300_000);
 
   test('that cannot be used stops the start, and says which file', async () => {
     const env = {

@@ -40,7 +40,7 @@ describe('a disk', () => {
       await webhook.remove();
     }
     expect(lost).toBeGreaterThan(0);
-  }, 60_000);
+  }, 300_000);
 
   test('that fails to sync is answered 503, and the next body is taken', async () => {
     const disk = faultyDisk(1);

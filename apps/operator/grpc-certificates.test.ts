@@ -18,7 +18,7 @@ import {
 } from './grpc-certificates';
 import type { SecretObject } from './kinds';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const namespace = 'kubesphere-logging-system';
 const DAY_MS = 86_400_000;
 const RULE = 'kube-auditing-rule-tls';

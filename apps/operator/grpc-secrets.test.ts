@@ -6,7 +6,7 @@ import { GRPC_AUTHORITY, grpcIdentities } from './grpc-certificates';
 import { SECRETS, VALIDATING_WEBHOOKS, type SecretObject } from './kinds';
 import { OperatedCluster, webhook } from './testing/operated-cluster';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const never = new AbortController().signal;
 
 describe.each(CLUSTERS)('with %s', (_name, startCluster) => {

@@ -8,7 +8,7 @@ import { apply } from '@auditing/kubernetes/apply';
 import { SECRETS, VALIDATING_WEBHOOKS, VOLUME_CLAIMS, WEBHOOKS, type SecretObject } from './kinds';
 import { OperatedCluster, webhook } from './testing/operated-cluster';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const never = new AbortController().signal;
 
 describe.each(CLUSTERS)('with %s', (_name, startCluster) => {

@@ -6,7 +6,7 @@ import { apply } from '@auditing/kubernetes/apply';
 import { SECRETS, SERVICES, STATEFUL_SETS, type SecretObject } from './kinds';
 import { OperatedCluster, webhook, type Any } from './testing/operated-cluster';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const never = new AbortController().signal;
 const EVENTS: ResourceType = { apiVersion: 'v1', kind: 'Event', plural: 'events' };
 
@@ -184,7 +184,7 @@ describe.each(CLUSTERS)('with %s', (_name, startCluster) => {
           ({ type, reason }) => type === 'Available' && reason === 'GatewaysNotReady',
         ) === true
       );
-    }, 20_000);
+    }, 300_000);
     const place = { ...STATEFUL_SETS };
     await apply(
       cluster.client,
@@ -204,7 +204,7 @@ describe.each(CLUSTERS)('with %s', (_name, startCluster) => {
           ({ type, status: is }) => type === 'Available' && is === 'True',
         ) === true
       );
-    }, 20_000);
+    }, 300_000);
     expect((await cluster.get('Webhook', 'kube-auditing-webhook')).status).toMatchObject({
       readyReplicas: 1,
     });

@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { followReceivers, receiversHealthy, type ReceiversHealth } from './receiver-health';
 import { ruleFolder, until, webhookYaml, type RuleFolder } from './testing/rule-folder';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** Another service is played: what it says is what differs. */
 function alertService(answer: () => object): Api<typeof AlertServiceService> {

@@ -89,7 +89,7 @@ describeWith('redis-server', 'rule services on one Redis', () => {
 
     await redis.start();
     await until(async () => (await names(second))[0] === 'b.one', 15_000);
-  }, 30_000);
+  }, 300_000);
 
   test('a start while Redis is away goes on without it', async () => {
     await redis.stop();

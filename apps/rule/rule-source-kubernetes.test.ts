@@ -16,7 +16,7 @@ import {
   type RunningRule,
 } from './testing/rule-folder';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const never = new AbortController().signal;
 
 /** A Rule of the namespace default. */

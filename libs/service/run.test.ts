@@ -32,7 +32,7 @@ beforeAll(async () => {
     platform: 'node',
     logLevel: 'error',
   });
-}, 30_000);
+}, 300_000);
 
 afterAll(() => rm(folder, { recursive: true }));
 

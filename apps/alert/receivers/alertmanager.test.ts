@@ -132,5 +132,5 @@ describeWith('prometheus-alertmanager', 'alertmanager receiver', () => {
     await service.api.raise(sampleRequest(1, [sampleAlert('web')]), SIGNAL);
     await shown(known, 1);
     await shown(other, 1);
-  }, 60_000);
+  }, 300_000);
 });

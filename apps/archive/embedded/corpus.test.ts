@@ -57,4 +57,4 @@ test('every event of the recorded bodies is stored once, byte for byte, however 
     await engine.close();
     await rm(directory, { recursive: true });
   }
-}, 120_000);
+}, 300_000);

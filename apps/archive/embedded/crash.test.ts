@@ -82,7 +82,7 @@ test('after a power cut at any moment everything acknowledged is there once, and
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+}, 300_000);
 
 test('a sync or write that fails is answered with UNAVAILABLE, and the batch is stored once when it is sent again', async () => {
   const sent = await batches(10);
@@ -113,7 +113,7 @@ test('a sync or write that fails is answered with UNAVAILABLE, and the batch is 
     ),
     { numRuns: 60 },
   );
-}, 60_000);
+}, 300_000);
 
 test('a full disk refuses batches, answers queries, and goes on when there is room', async () => {
   const sent = await batches(12);

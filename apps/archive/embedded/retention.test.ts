@@ -156,4 +156,4 @@ test('a power cut at any moment of retention leaves a chain that can be verified
     }),
     { numRuns: 30 },
   );
-}, 60_000);
+}, 300_000);

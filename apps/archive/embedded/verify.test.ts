@@ -196,4 +196,4 @@ test('any byte of the log that flips is found, and all other records are read', 
     }),
     { numRuns: 60 },
   );
-}, 60_000);
+}, 300_000);

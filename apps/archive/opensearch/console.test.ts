@@ -12,7 +12,7 @@ import {
   removeIndices,
 } from '../testing/opensearch';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 interface Answer {
   readonly hits: {

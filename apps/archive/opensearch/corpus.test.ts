@@ -21,7 +21,7 @@ import {
   removeIndices,
 } from '../testing/opensearch';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** Bodies recorded from real API servers, a folder for each set of them. */
 const RECORDED = join(__dirname, '../../../libs/audit-event/testdata');

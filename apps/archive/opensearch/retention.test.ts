@@ -13,7 +13,7 @@ import type { OpenSearch } from './connect';
 import { dayIndices } from './retention';
 import { indexNames } from './index-day';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const DAY_MS = 86_400_000;
 

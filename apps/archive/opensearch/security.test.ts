@@ -19,7 +19,7 @@ import {
 import { connect } from './connect';
 import { readEndpoint } from './read-endpoint';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const PASSWORD = 'p@ss:word/ä';
 
