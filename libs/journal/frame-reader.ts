@@ -7,7 +7,7 @@ import type { Salt } from './frame';
 const CHUNK_BYTES = 1024 * 1024;
 
 /** The first read for a single record: most are smaller, and little is read in vain. */
-export const SINGLE_READ_BYTES = 64 * 1024;
+export const SINGLE_READ_BYTES = 128 * 1024;
 
 /** What is at a position. */
 export type Frame =
