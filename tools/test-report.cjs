@@ -7,6 +7,8 @@ const INSTALL = {
   'prometheus-alertmanager': 'apt-get install prometheus-alertmanager',
   kustomize:
     'apt-get install kubernetes-client, 1.27 or later, or build sigs.k8s.io/kustomize/kustomize/v5 with go',
+  promtool: 'apt-get install prometheus',
+  'kube-apiserver': 'KUBE_APISERVER=/path/of/kube-apiserver, with etcd and kubectl on the path',
   opensearch: 'node tools/with-opensearch.mjs npm test',
 };
 

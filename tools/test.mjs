@@ -1,10 +1,13 @@
 // Runs all tests: `npm test [-- jest options]`. Tests that need a program this machine lacks are listed at the end;
-// with AUDITING_TEST_ALL=1 they make the run fail instead.
+// with AUDITING_TEST_ALL=1 they make the run fail instead, but for those of a real kube-apiserver.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+/** No distribution has a kube-apiserver to install, and building one takes longer than all tests: it is run by hand. */
+const ON_DEMAND = /needs kube-apiserver/;
 
 const scratch = mkdtempSync(join(tmpdir(), 'auditing-tests-'));
 const results = join(scratch, 'results.json');
@@ -24,8 +27,11 @@ const jest = spawnSync(
 );
 let code = jest.status ?? 1;
 try {
-  const { numPendingTests, numPassedTests } = JSON.parse(readFileSync(results, 'utf8'));
-  if (process.env.AUDITING_TEST_ALL === '1' && numPendingTests > 0) code = 1;
+  const { testResults, numPassedTests } = JSON.parse(readFileSync(results, 'utf8'));
+  const missed = testResults
+    .flatMap(({ assertionResults }) => assertionResults)
+    .filter(({ status, fullName }) => status === 'pending' && !ON_DEMAND.test(fullName));
+  if (process.env.AUDITING_TEST_ALL === '1' && missed.length > 0) code = 1;
   if (numPassedTests === 0) code = 1;
 } catch {
   code = 1;
