@@ -82,7 +82,8 @@ class Instances {
     const all = [...this.#instances.values()];
     const available = all.filter((one) => one.isAvailable);
     // If all are away, whoever asks has waited long enough: all are tried.
-    const asked = available.length > 0 ? available : all;
+    const free = available.filter((one) => !one.isBusy);
+    const asked = free.length > 0 ? free : available.length > 0 ? available : all;
     const attempts = asked.map((instance) => ({ instance, answer: instance.post(alerts, signal) }));
     const answer = await firstTaken(attempts.map((one) => one.answer));
     if (answer.kind !== 'taken') return answer;

@@ -6,6 +6,8 @@ import type { Answer } from './receiver';
 
 /** What one instance that is away is owed, at most: some ten thousand alerts. The oldest go first. */
 const OWED_MAX_BYTES = 8 * 1024 * 1024;
+/** Requests to one instance that may be under way: the body of each is in memory until it is answered. */
+const UNDER_WAY_MAX = 4;
 /** How often an instance that is away is tried. */
 const INSTANCE_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 30_000 };
 
@@ -26,6 +28,8 @@ export class Instance {
   #owed: Owed[] = [];
   #owedBytes = 0;
   #failures = 0;
+  /** Requests without an answer yet. */
+  #underWay = 0;
   #nextTryAtMs = 0;
   #repairing: Promise<void> | undefined;
   /** When it was started, as it said last; undefined until it did. */
@@ -38,6 +42,11 @@ export class Instance {
     this.basePath = basePath;
     this.#path = `${basePath}/api/v2/alerts`;
     this.#holdMs = holdMs;
+  }
+
+  /** True while it answers more slowly than it is sent to: what another one takes, it gets behind. */
+  get isBusy(): boolean {
+    return this.#underWay >= UNDER_WAY_MAX;
   }
 
   /** False for a while after it failed. */
@@ -72,7 +81,10 @@ export class Instance {
   /** Sends alerts with the ends they have. */
   async resend(alerts: readonly EndingAlert[], signal: AbortSignal): Promise<Answer> {
     const body = alertsBody(alerts);
-    const answer = await this.endpoint.post(this.#path, { body }, signal);
+    this.#underWay += 1;
+    const answer = await this.endpoint
+      .post(this.#path, { body }, signal)
+      .finally(() => (this.#underWay -= 1));
     this.#failures = answer.kind === 'retry' ? this.#failures + 1 : 0;
     this.#nextTryAtMs =
       answer.kind === 'retry'
