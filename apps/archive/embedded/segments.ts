@@ -50,13 +50,13 @@ export class Segments {
     const before = this.#making;
     const sealing = index.index.snapshot();
     const sealed = this.#inTurn(() => SealedSegment.seal(this.store, place, index));
-    const entry: Entry = { start: place.start, sealing, sealed: () => sealed };
+    const entry: Entry = { ...sealedEntry(place.start, sealed), sealing };
     this.#entries.push(entry);
     this.current = next;
     sealed.then(
       () => {
         const at = this.#entries.indexOf(entry);
-        if (at !== -1) this.#entries[at] = { start: place.start, sealed: () => sealed };
+        if (at !== -1) this.#entries[at] = sealedEntry(place.start, sealed);
       },
       // It goes on being answered from memory.
       (err: unknown) =>
@@ -115,6 +115,11 @@ export class Segments {
     this.#making = made.catch(() => undefined);
     return made;
   }
+}
+
+/** Apart, for a function made in `seal` would hold on to all that lives there: the index that was in memory, 50 MB. */
+function sealedEntry(start: number, sealed: Promise<SealedSegment>): Entry {
+  return { start, sealed: () => sealed };
 }
 
 /** Does the work at the first call; every later one gets the same outcome, unless that was an error. */
