@@ -6,18 +6,21 @@ import { grpcIdentities } from '@auditing/operator/grpc-certificates';
 import { SETTINGS as RULE } from '@auditing/rule/config';
 import { readSettings, flatSettings } from '@auditing/service/settings';
 import { runtimeSettings } from '@auditing/service/start';
+import { GATEWAYS } from './gateway-pods';
 import { faultsOf } from './known-keys';
 import { hasKustomize, kustomize, type KubeManifest } from './kustomize';
-import { fits, workloadsOf, type Container, type Workload } from './workloads';
+import {
+  fits,
+  portsOf,
+  workloadsOf,
+  type Container,
+  type NetworkPolicy,
+  type PodSelector,
+  type PodTemplate,
+  type Workload,
+} from './workloads';
 
 const NAMESPACE = 'kubesphere-logging-system';
-/** Pods of the gateway: the operator makes them, so they are in no overlay. */
-const GATEWAY_LABELS: Readonly<Record<string, string>> = {
-  app: 'kube-auditing-webhook',
-  'app.kubernetes.io/name': 'kube-auditing-gateway',
-};
-/** Ports of the gateway's pods. */
-const GATEWAY_PORTS = [6443, 8080, 8081, 9080, 9090, 9094];
 /** Secrets that whoever installs `ha` makes. */
 const MADE_BY_HAND = ['kube-auditing-redis', 'kube-auditing-opensearch'];
 const SETTINGS: Readonly<Record<string, object>> = {
@@ -27,24 +30,6 @@ const SETTINGS: Readonly<Record<string, object>> = {
   alert: ALERT,
   operator: OPERATOR,
 };
-interface PodSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly {
-    readonly key: string;
-    readonly values: readonly string[];
-  }[];
-}
-interface Peer {
-  readonly podSelector?: PodSelector;
-}
-interface NetworkPolicy extends KubeManifest {
-  readonly spec: {
-    readonly podSelector: PodSelector;
-    readonly ingress?: readonly { readonly from?: readonly Peer[] }[];
-    readonly egress?: readonly { readonly to?: readonly Peer[] }[];
-  };
-}
-
 /** Longer than the deadline of a stop (libs/service/run.ts), or a stop is cut off. */
 const GRACE_MIN_SECONDS = 30;
 
@@ -152,13 +137,8 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
           selector: Record<string, string>;
           ports: { targetPort: string | number }[];
         };
-        const pods = workloads.filter(({ spec }) => fits(selector, spec.template.metadata.labels));
-        const known: (string | number)[] = pods.flatMap(({ spec }) =>
-          spec.template.spec.containers.flatMap((one) =>
-            (one.ports ?? []).flatMap(({ name, containerPort }) => [name, containerPort]),
-          ),
-        );
-        if (fits(selector, GATEWAY_LABELS)) known.push(...GATEWAY_PORTS);
+        const pods = [...GATEWAYS, ...workloads.map(({ spec }) => spec.template)];
+        const known = portsOf(pods.filter(({ metadata }) => fits(selector, metadata.labels)));
         for (const { targetPort } of ports)
           expect([service.metadata.name, known]).toEqual([
             service.metadata.name,
@@ -167,36 +147,49 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
       }
     });
 
-    test('every policy of the network picks pods, and peers that are there', () => {
-      const labels = [
-        GATEWAY_LABELS,
-        ...workloads.map(({ spec }) => spec.template.metadata.labels),
-      ];
-      const pickedBy = (selector: PodSelector): readonly Readonly<Record<string, string>>[] =>
-        labels.filter(
-          (one) =>
-            fits(selector.matchLabels ?? {}, one) &&
+    test('every policy of the network picks pods, and peers and ports that are there', () => {
+      const pods = [...GATEWAYS, ...workloads.map(({ spec }) => spec.template)];
+      const pickedBy = (selector: PodSelector): readonly PodTemplate[] => {
+        const picked = pods.filter(
+          ({ metadata: { labels } }) =>
+            fits(selector.matchLabels ?? {}, labels) &&
             (selector.matchExpressions ?? []).every(({ key, values }) =>
-              values.includes(one[key] ?? ''),
+              values.includes(labels[key] ?? ''),
             ),
         );
+        expect(picked).not.toEqual([]);
+        // What holds for gateways holds for those of any Webhook.
+        expect([0, GATEWAYS.length]).toContain(
+          GATEWAYS.filter((one) => picked.includes(one)).length,
+        );
+        return picked;
+      };
       const policies = all.filter(
         ({ kind }) => kind === 'NetworkPolicy',
       ) as unknown as NetworkPolicy[];
-      for (const { spec } of policies) {
-        expect(pickedBy(spec.podSelector)).not.toEqual([]);
+      for (const { metadata, spec } of policies) {
+        const known = portsOf(pickedBy(spec.podSelector));
+        const ports = (spec.ingress ?? []).flatMap((one) => one.ports ?? []);
+        expect([metadata.name, ports.filter(({ port }) => !known.includes(port))]).toEqual([
+          metadata.name,
+          [],
+        ]);
         const peers = [
           ...(spec.ingress ?? []).flatMap(({ from }) => from ?? []),
           ...(spec.egress ?? []).flatMap(({ to }) => to ?? []),
         ];
-        for (const { podSelector } of peers)
-          if (podSelector) expect(pickedBy(podSelector)).not.toEqual([]);
+        for (const { podSelector } of peers) if (podSelector) pickedBy(podSelector);
       }
       // Denied both ways, and let out to ask for names: all of them.
       for (const name of ['kube-auditing-deny', 'kube-auditing-dns']) {
         const policy = policies.find(({ metadata }) => metadata.name === name);
-        expect(policy && pickedBy(policy.spec.podSelector)).toEqual(labels);
+        expect(policy && pickedBy(policy.spec.podSelector)).toEqual(pods);
       }
+      // Senders reach the port that the Webhook says, whichever it is, and no other way in is theirs.
+      const senders = policies
+        .flatMap(({ spec }) => spec.ingress ?? [])
+        .filter(({ from, ports = [] }) => !from && ports.some(({ port }) => port === 'webhook'));
+      expect(senders.map(({ ports }) => ports)).toEqual([[{ protocol: 'TCP', port: 'webhook' }]]);
     });
 
     test('pods keep to restricted Pod Security, and have no writable root', () => {

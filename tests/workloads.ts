@@ -53,17 +53,45 @@ interface PodSpec {
   }[];
 }
 
+/** What the pods of a workload are. */
+export interface PodTemplate {
+  readonly metadata: { readonly labels: Readonly<Record<string, string>> };
+  readonly spec: PodSpec;
+}
+
 /** A workload with its pods. */
 export interface Workload extends KubeManifest {
   readonly spec: {
     readonly replicas?: number;
     readonly selector: { readonly matchLabels: Readonly<Record<string, string>> };
     readonly serviceName?: string;
-    readonly template: {
-      readonly metadata: { readonly labels: Readonly<Record<string, string>> };
-      readonly spec: PodSpec;
-    };
+    readonly template: PodTemplate;
     readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
+  };
+}
+
+/** What picks pods. */
+export interface PodSelector {
+  readonly matchLabels?: Readonly<Record<string, string>>;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly values: readonly string[];
+  }[];
+}
+
+interface Peer {
+  readonly podSelector?: PodSelector;
+}
+
+/** A policy of the network, as far as tests look at it. */
+export interface NetworkPolicy extends KubeManifest {
+  readonly spec: {
+    readonly podSelector: PodSelector;
+    readonly ingress?: readonly {
+      readonly from?: readonly Peer[];
+      readonly ports?: readonly { readonly port: string | number }[];
+    }[];
+    readonly egress?: readonly { readonly to?: readonly Peer[] }[];
   };
 }
 
@@ -78,4 +106,13 @@ export function fits(
   labels: Readonly<Record<string, string>>,
 ): boolean {
   return Object.entries(selector).every(([key, value]) => labels[key] === value);
+}
+
+/** Names and numbers of the ports of pods. */
+export function portsOf(pods: readonly PodTemplate[]): readonly (string | number)[] {
+  return pods.flatMap(({ spec }) =>
+    spec.containers.flatMap(({ ports = [] }) =>
+      ports.flatMap(({ name, containerPort }) => [name, containerPort]),
+    ),
+  );
 }
