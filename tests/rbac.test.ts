@@ -116,6 +116,12 @@ describeRoles(`roles grant what services do, and nothing else (${title})`, () =>
     const defaults = join(folder, 'defaults');
     cpSync(join(K8S, 'base/webhook.yaml'), join(defaults, 'webhook.yaml'));
     cpSync(join(K8S, 'base/rules'), defaults, { recursive: true });
+    // The manifests make it.
+    const map = { collection: 'v1/configmaps', namespace: NAMESPACE, name: undefined };
+    api.store.create(
+      { ...map, subresource: undefined },
+      { metadata: { name: 'kube-auditing-defaults' } },
+    );
     await run(operatorService, {
       AUDITING_DEFAULTS_DIR: defaults,
       AUDITING_ADMISSION_LISTEN: '127.0.0.1:0',

@@ -105,7 +105,7 @@ export const SETTINGS = {
     parser: optional(path),
     fallback: '',
     description:
-      'Folder with Webhook and Rule resources that are created where the cluster has no Webhook yet. Empty: none.',
+      'Folder with Webhook and Rule resources that are created, once in the life of an installation, where the cluster has no Webhook yet. Empty: none.',
   },
 } as const;
 

@@ -1,15 +1,53 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { apply } from '@auditing/kubernetes/apply';
 import type { KubeClient } from '@auditing/kubernetes/kube-client';
-import { CONFLICT, hasCode } from '@auditing/kubernetes/kube-error';
+import { CONFLICT, hasCode, NOT_FOUND } from '@auditing/kubernetes/kube-error';
 import { resourcePath, type KubeObject } from '@auditing/kubernetes/kube-object';
 import { parseAllDocuments } from 'yaml';
-import { RULES, WEBHOOKS } from './kinds';
+import { CONFIG_MAPS, FIELD_MANAGER, RULES, WEBHOOKS } from './kinds';
+
+/** The ConfigMap of the shipped resources: it goes with the installation, and so does the mark on it. */
+const DEFAULTS_CONFIG_MAP = 'kube-auditing-defaults';
+/** There as soon as the installation had its Webhook: whoever deletes that one means it. */
+const DEFAULTS_ANNOTATION = 'auditing.kubesphere.io/defaults';
+
+/** Where the shipped resources are, and where they go. */
+interface DefaultsPlace {
+  readonly folder: string;
+  readonly namespace: string;
+}
+
+/**
+ * Makes the shipped resources, once in the life of an installation, if the cluster has no Webhook then. Gives the names of
+ * those made.
+ *
+ * @throws KubeError if the API server does not take one; what is made by then stays, and the next call makes the rest
+ */
+export async function ensureDefaults(
+  client: KubeClient,
+  place: DefaultsPlace,
+  { hasWebhook, signal }: { readonly hasWebhook: boolean; readonly signal: AbortSignal },
+): Promise<string[]> {
+  const { namespace } = place;
+  const metadata = { namespace, name: DEFAULTS_CONFIG_MAP };
+  const map = await client
+    .request<KubeObject>({ path: resourcePath(CONFIG_MAPS, metadata), signal })
+    .catch((error: unknown) => {
+      if (hasCode(error, NOT_FOUND)) return undefined;
+      throw error;
+    });
+  if (map?.metadata.annotations?.[DEFAULTS_ANNOTATION] !== undefined) return [];
+  const made = hasWebhook ? [] : await createDefaults(client, place, signal);
+  const object = { metadata: { ...metadata, annotations: { [DEFAULTS_ANNOTATION]: 'made' } } };
+  await apply(client, { type: CONFIG_MAPS, object }, { fieldManager: FIELD_MANAGER, signal });
+  return made;
+}
 
 /** Makes the resources of a folder; those that are there stay as they are. Gives the names of those made. */
-export async function createDefaults(
+async function createDefaults(
   client: KubeClient,
-  { folder, namespace }: { readonly folder: string; readonly namespace: string },
+  { folder, namespace }: DefaultsPlace,
   signal: AbortSignal,
 ): Promise<string[]> {
   const made: string[] = [];

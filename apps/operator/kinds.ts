@@ -10,6 +10,11 @@ export const STATEFUL_SETS: ResourceType = {
   plural: 'statefulsets',
 };
 export const SERVICES: ResourceType = { apiVersion: 'v1', kind: 'Service', plural: 'services' };
+export const CONFIG_MAPS: ResourceType = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  plural: 'configmaps',
+};
 export const SECRETS: ResourceType = { apiVersion: 'v1', kind: 'Secret', plural: 'secrets' };
 export const VOLUME_CLAIMS: ResourceType = {
   apiVersion: 'v1',

@@ -3,7 +3,7 @@ import { queue } from '@auditing/service/queue';
 import { admissionConfiguration, admissionHosts } from './admission-configuration';
 import { applyWanted } from './apply';
 import { endOf } from './certificates';
-import { createDefaults } from './defaults';
+import { ensureDefaults } from './defaults';
 import { ensureGrpcSecrets } from './grpc-secrets';
 import { reconcile, type ReconcileParts } from './reconcile';
 import { ensureTls } from './tls';
@@ -58,16 +58,10 @@ async function aborted(signal: AbortSignal): Promise<void> {
 }
 
 async function all(parts: LeadParts, signal: AbortSignal): Promise<boolean> {
-  const { client, config, namespace, watched, log } = parts;
-  const { defaultsDir } = config;
-  const webhooks = [...watched.webhooks.objects().values()];
-  if (webhooks.length === 0 && defaultsDir !== undefined) {
-    const made = await createDefaults(client, { folder: defaultsDir, namespace }, signal);
-    if (made.length > 0)
-      log.info({ made }, 'the cluster had no Webhook: the shipped resources were made');
-  }
-  // First: gateways and the other services wait for them.
-  let isDone = await makeGrpcSecrets(parts, signal);
+  const webhooks = [...parts.watched.webhooks.objects().values()];
+  let isDone = await makeDefaults(parts, webhooks.length > 0, signal);
+  // Before the gateways: they and the other services wait for them.
+  isDone = (await makeGrpcSecrets(parts, signal)) && isDone;
   for (const webhook of webhooks) {
     if (signal.aborted) return true;
     if (webhook.metadata.deletionTimestamp !== undefined) continue;
@@ -75,6 +69,26 @@ async function all(parts: LeadParts, signal: AbortSignal): Promise<boolean> {
   }
   await configureAdmission(parts, signal);
   return isDone;
+}
+
+async function makeDefaults(
+  { client, config, namespace, log }: LeadParts,
+  hasWebhook: boolean,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { defaultsDir } = config;
+  if (defaultsDir === undefined) return true;
+  try {
+    const place = { folder: defaultsDir, namespace };
+    const made = await ensureDefaults(client, place, { hasWebhook, signal });
+    if (made.length > 0)
+      log.info({ made }, 'the cluster had no Webhook: the shipped resources were made');
+    return true;
+  } catch (error) {
+    // Services that run without them need their certificates all the same.
+    if (!signal.aborted) log.error({ err: error }, 'shipped resources not made; tried again');
+    return false;
+  }
 }
 
 async function makeGrpcSecrets(parts: LeadParts, signal: AbortSignal): Promise<boolean> {
