@@ -118,7 +118,9 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
         const maps = (pod.volumes ?? []).flatMap(({ configMap }) => configMap?.name ?? []);
         for (const name of maps) expect(named('ConfigMap')).toContain(name);
         const secrets = [
-          ...(pod.volumes ?? []).flatMap(({ secret }) => secret?.secretName ?? []),
+          ...(pod.volumes ?? []).flatMap(({ secret }) =>
+            secret === undefined || secret.optional === true ? [] : secret.secretName,
+          ),
           ...pod.containers.flatMap(({ env = [] }) =>
             env.flatMap(({ valueFrom }) => valueFrom?.secretKeyRef?.name ?? []),
           ),

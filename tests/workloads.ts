@@ -47,7 +47,7 @@ interface PodSpec {
   readonly containers: readonly Container[];
   readonly volumes?: readonly {
     readonly name: string;
-    readonly secret?: { readonly secretName: string };
+    readonly secret?: { readonly secretName: string; readonly optional?: boolean };
     readonly configMap?: { readonly name: string };
     readonly emptyDir?: object;
   }[];
