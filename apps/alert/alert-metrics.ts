@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { ReceiverStatus } from '@auditing/proto/alert';
 import type { Outbox } from './outbox';
 
 /** From a receiver that answers at once to one that was away for a day, in seconds. */
@@ -19,12 +20,19 @@ export interface AlertMetrics {
   readonly own: Counter<'kind'>;
   readonly resent: Counter<'receiver'>;
   readonly handedOver: Counter<'receiver'>;
+  readonly owedDropped: Counter<'receiver'>;
 }
 
 /** Registers the metrics of alerts. */
 export function alertMetrics(registry: Registry): AlertMetrics {
   const registers = [registry];
-  return { ...raiseMetrics(registers), ...deliveryMetrics(registers) };
+  const owedDropped = new Counter({
+    name: 'auditing_alert_owed_alerts_dropped_total',
+    help: 'Alerts that an instance of Alertmanager is owed no more, because it was owed too much; others took them.',
+    labelNames: ['receiver'],
+    registers,
+  });
+  return { ...raiseMetrics(registers), ...deliveryMetrics(registers), owedDropped };
 }
 
 function raiseMetrics(
@@ -141,6 +149,24 @@ export function outboxMetrics(registry: Registry, outbox: Outbox, now: () => num
     registers,
     collect() {
       this.set(outbox.bytes);
+    },
+  });
+}
+
+/** Registers what instances are owed that do not keep up with the others. */
+export function owedMetrics(registry: Registry, receivers: () => readonly ReceiverStatus[]): void {
+  new Gauge({
+    name: 'auditing_alert_owed_alerts',
+    help: 'Alerts that other instances of an Alertmanager took and this one has not had yet.',
+    labelNames: ['receiver', 'instance'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name: receiver, instances } of receivers()) {
+        for (const { address, owedCount } of instances) {
+          this.set({ receiver, instance: address }, owedCount);
+        }
+      }
     },
   });
 }

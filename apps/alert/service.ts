@@ -10,7 +10,7 @@ import { grpcService } from '@auditing/service/grpc-service';
 import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
-import { alertMetrics, outboxMetrics, type AlertMetrics } from './alert-metrics';
+import { alertMetrics, outboxMetrics, owedMetrics, type AlertMetrics } from './alert-metrics';
 import { alertApi } from './alert-service';
 import { SETTINGS, type AlertConfig } from './config';
 import { DELIVERY_BACKOFF } from './courier';
@@ -66,7 +66,7 @@ export async function openAlert(
   const { fallback } = config;
   return {
     api: alertApi({
-      ...{ outbox, dispatcher, receiver: receiverOptions(context), metrics, tracing, log },
+      ...{ outbox, dispatcher, receiver: receiverOptions(context, metrics), metrics, tracing, log },
       ...{ now: Date.now, receivers: () => receivers, fallback },
     }),
     ready: () => (receivers ? Promise.resolve() : Promise.reject(new Error(RECEIVERS_UNKNOWN))),
@@ -88,7 +88,7 @@ function work(context: Context<AlertConfig>, works: Works): Dispatcher {
   const teller = new Teller({ ...common, digestIntervalMs, heartbeatMs, rate });
   const dispatcher = new Dispatcher({
     ...common,
-    receiver: receiverOptions(context),
+    receiver: receiverOptions(context, works.metrics),
     skipSilenced: config.skipSilenced,
     maxAgeMs: config.maxAgeMs,
     goneGraceMs: config.receiverGraceMs,
@@ -96,6 +96,7 @@ function work(context: Context<AlertConfig>, works: Works): Dispatcher {
     digestAll: (name) => teller.digestAll(name),
   });
   closeLater('couriers', () => dispatcher.close());
+  owedMetrics(context.metrics, () => dispatcher.status());
   tidyNowAndThen(context, works.outbox);
   untilClosed(context, 'updates and digests', (signal) => teller.run(signal));
   if (fallback !== '') {
@@ -131,9 +132,15 @@ function rateOf({ ratePerMinute, rateBurst }: AlertConfig): Rate {
   return { perMinute: ratePerMinute, burst: rateBurst };
 }
 
-function receiverOptions({ config, log }: Context<AlertConfig>): ReceiverOptions {
+function receiverOptions(
+  { config, log }: Context<AlertConfig>,
+  { owedDropped }: AlertMetrics,
+): ReceiverOptions {
   const { holdMs, tryTimeoutMs, hasTimeLabel, externalUrl, secretsDir, blocked } = config;
-  return { log, holdMs, tryTimeoutMs, secretsDir, blocked, text: { hasTimeLabel, externalUrl } };
+  const text = { hasTimeLabel, externalUrl };
+  const onOverflow = (receiver: string, count: number): void =>
+    owedDropped.inc({ receiver }, count);
+  return { log, holdMs, tryTimeoutMs, secretsDir, blocked, text, onOverflow };
 }
 
 function untilClosed(

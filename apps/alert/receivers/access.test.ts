@@ -28,6 +28,7 @@ describe('secrets of a receiver', () => {
     secretsDir: scratch.path,
     blocked: blockedAddresses.parse(''),
     text: { hasTimeLabel: true, externalUrl: '' },
+    onOverflow: () => undefined,
   };
   let server: FaultServer;
 

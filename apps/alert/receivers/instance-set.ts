@@ -13,6 +13,8 @@ import type { Answer, ReceiverOptions } from './receiver';
 const DISCOVERY_AGE_MS = 30_000;
 /** Alerts go out one request after the other, while an older one may still be repaired. */
 const CONNECTIONS = 2;
+/** Between two lines of log that one instance is owed too much. */
+const OVERFLOW_LOG_MS = 60_000;
 
 /** How instances are reached. */
 export interface InstanceSetOptions extends ReceiverOptions {
@@ -204,9 +206,22 @@ class Instances {
   }
 
   #instance(place: Place): Instance {
-    return new Instance(this.#open(place), {
+    const { name, holdMs, log, onOverflow } = this.#options;
+    const endpoint = this.#open(place);
+    let loggedAtMs = -Infinity;
+    return new Instance(endpoint, {
       basePath: basePathOf(place.url),
-      holdMs: this.#options.holdMs,
+      holdMs,
+      onOverflow(alerts) {
+        onOverflow(name, alerts);
+        // Each further alert of a flood drops some.
+        if (Date.now() - loggedAtMs < OVERFLOW_LOG_MS) return;
+        loggedAtMs = Date.now();
+        log.warn(
+          { receiver: name, instance: endpoint.name, alerts },
+          'instance is away for too many alerts: once it is back it gets all that still fire',
+        );
+      },
     });
   }
 

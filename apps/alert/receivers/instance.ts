@@ -4,7 +4,7 @@ import type { Endpoint } from './endpoint';
 import { alertsBody, endingAfter, type EndingAlert, type FiringAlert } from './firing-alert';
 import type { Answer } from './receiver';
 
-/** What one instance that is away is owed, at most: some ten thousand alerts. The oldest go first. */
+/** What one instance that is away is owed, at most: some ten thousand alerts. Beyond it, it gets all that fires once it is back. */
 const OWED_MAX_BYTES = 8 * 1024 * 1024;
 /** Requests to one instance that may be under way: the body of each is in memory until it is answered. */
 const UNDER_WAY_MAX = 4;
@@ -16,6 +16,16 @@ interface Owed {
   readonly bytes: number;
   /** After this moment the alerts are over, and another instance has told everybody. */
   readonly untilMs: number;
+}
+
+/** How an instance is kept up to date. */
+export interface InstanceOptions {
+  /** The prefix before the path of the API; empty if there is none. */
+  readonly basePath: string;
+  /** How long an alert lasts from when it is sent. */
+  readonly holdMs: number;
+  /** Told how many alerts it is owed no more, because it is owed too much; it then lacks alerts until it is settled. */
+  readonly onOverflow: (alertCount: number) => void;
 }
 
 /** One Alertmanager. While it is away it is owed what the others took, for as long as those alerts last. */
@@ -36,9 +46,11 @@ export class Instance {
   #startedAt: string | undefined;
   /** The start since when it has all our alerts; undefined until that is known. */
   #settledSince: string | undefined;
+  readonly #onOverflow: InstanceOptions['onOverflow'];
 
-  constructor(endpoint: Endpoint, { basePath, holdMs }: { basePath: string; holdMs: number }) {
+  constructor(endpoint: Endpoint, { basePath, holdMs, onOverflow }: InstanceOptions) {
     this.endpoint = endpoint;
+    this.#onOverflow = onOverflow;
     this.basePath = basePath;
     this.#path = `${basePath}/api/v2/alerts`;
     this.#holdMs = holdMs;
@@ -60,15 +72,15 @@ export class Instance {
   }
 
   /**
-   * Asks since when it runs. True if it may lack alerts that others took: it was started anew, or was found just now, by a
-   * service that was itself started anew and no longer knows what it was owed.
+   * Asks since when it runs. True if it may lack alerts that others took: it was started anew, it was owed too much, or it was
+   * found just now, by a service that was itself started anew and no longer knows what it was owed.
    */
   async mayLackAlerts(signal: AbortSignal): Promise<boolean> {
     this.#startedAt = startOf(await this.endpoint.get(`${this.basePath}/api/v2/status`, signal));
     return this.#startedAt !== undefined && this.#startedAt !== this.#settledSince;
   }
 
-  /** It has all of them: nothing is sent again until it is started anew. */
+  /** It has all of them: nothing is sent again until it is started anew, or owed too much. */
   settle(): void {
     this.#settledSince = this.#startedAt;
   }
@@ -99,14 +111,34 @@ export class Instance {
     const bytes = JSON.stringify(alerts).length;
     this.#owed.push({ alerts, bytes, untilMs: Date.now() + this.#holdMs });
     this.#owedBytes += bytes;
-    while (this.#owedBytes > OWED_MAX_BYTES) this.#drop();
-    this.#repairing ??= this.#repair().finally(() => (this.#repairing = undefined));
+    if (this.#owedBytes > OWED_MAX_BYTES) this.#overflow();
+    this.#startRepair();
   }
 
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#repairing;
     await this.endpoint.close();
+  }
+
+  #startRepair(): void {
+    this.#repairing ??= this.#repair().finally(() => {
+      this.#repairing = undefined;
+      // Something may have come since the last look.
+      if (this.#owed.length > 0 && !this.#closing.signal.aborted) this.#startRepair();
+    });
+  }
+
+  #overflow(): void {
+    let count = 0;
+    while (this.#owedBytes > OWED_MAX_BYTES) {
+      count += this.#owed[0]?.alerts.length ?? 0;
+      this.#drop();
+    }
+    // The start as well: a catch-up that is under way began without these, and must not settle it.
+    this.#settledSince = undefined;
+    this.#startedAt = undefined;
+    this.#onOverflow(count);
   }
 
   async #repair(): Promise<void> {

@@ -83,6 +83,8 @@ export interface ReceiverOptions {
   readonly text: TextOptions;
   /** Folder of the secrets that receivers refer to. */
   readonly secretsDir: string;
+  /** Told of a receiver one of whose servers is owed too much, and how many alerts it is owed no more. */
+  readonly onOverflow: (receiver: string, alertCount: number) => void;
   /** Where no receiver may be. */
   readonly blocked: BlockedAddresses;
 }

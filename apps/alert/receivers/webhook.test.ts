@@ -19,6 +19,7 @@ const OPTIONS = {
   secretsDir: '/nowhere',
   blocked: blockedAddresses.parse(''),
   text: { hasTimeLabel: true, externalUrl: '' },
+  onOverflow: () => undefined,
 };
 const DELIVERY_ID = 'ab'.repeat(32);
 
