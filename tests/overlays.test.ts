@@ -288,10 +288,12 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
         .sort();
       // One replica on one volume is away while it moves; the spools of the gateways hold what it has not taken.
       expect(covered).toEqual([
-        ...(overlay === 'ha' ? ['kube-auditing-archive'] : []),
+        ...(overlay === 'ha' ? ['kube-auditing-archive', 'kube-auditing-operator'] : []),
         'kube-auditing-rule',
       ]);
       for (const { maxUnavailable } of budgets) expect(maxUnavailable).toBe(1);
+      const operator = workloads.find(({ metadata }) => metadata.name === 'kube-auditing-operator');
+      expect(operator?.spec.replicas).toBe(overlay === 'ha' ? 2 : 1);
     });
 
     test('only the rule service is scaled by load', () => {
