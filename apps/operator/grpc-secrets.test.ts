@@ -43,8 +43,15 @@ describe.each(CLUSTERS)('with %s', (_name, startCluster) => {
       for (const host of hosts) expect(certificate.checkHost(host)).toBeDefined();
     }
     await allDone();
-    const metrics = await (await fetch(`${started.addresses['admin'] ?? ''}/metrics`)).text();
+    // Also by one that found them all made.
+    await started.stop();
+    const { addresses } = (await operated.run()).started;
+    const metricsOf = async (): Promise<string> =>
+      (await fetch(`${addresses['admin'] ?? ''}/metrics`)).text();
+    await until(async () => (await metricsOf()).includes('{secret="kube-auditing-operator-tls"}'));
+    const metrics = await metricsOf();
     for (const name of [
+      GRPC_AUTHORITY,
       'kube-auditing-rule-tls',
       'kube-auditing-webhook-secret',
       'kube-auditing-operator-tls',

@@ -44,6 +44,10 @@ export async function ensureGrpcSecrets(
     );
     return;
   }
+  const inForce = new Map([
+    ...services,
+    ...(authority ? [[GRPC_AUTHORITY, authority] as const] : []),
+  ]);
   for (const secret of await planGrpcSecrets({ authority, services }, { namespace, now: now() })) {
     const { name } = secret.metadata;
     const live = name === GRPC_AUTHORITY ? authority : services.get(name);
@@ -52,11 +56,11 @@ export async function ensureGrpcSecrets(
       { type: SECRETS, object: secret },
       { live, signal },
     );
-    services.set(name, secret);
+    inForce.set(name, secret);
     metrics.applied(SECRETS.kind, outcome);
     log.info({ secret: name, outcome }, 'certificate between the services written');
   }
-  for (const [name, secret] of services) {
+  for (const [name, secret] of inForce) {
     const endsAt = endOf(pairOf(secret)?.cert ?? '');
     if (endsAt) metrics.certificate(name, endsAt);
   }

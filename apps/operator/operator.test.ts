@@ -129,6 +129,56 @@ describe.each(CLUSTERS)('with %s', (_name, startCluster) => {
     );
   });
 
+  test('port and affinity are as the Webhook says, and apart from each other where it says nothing', async () => {
+    const expression = { key: 'disk', operator: 'In', values: ['fast'] };
+    const affinity = {
+      nodeAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: {
+          nodeSelectorTerms: [{ matchExpressions: [expression] }],
+        },
+      },
+    };
+    await cluster.apply(webhook({ port: 9443, affinity }));
+    await operated.run();
+    const [ports, env] = [
+      [{ name: 'webhook', containerPort: 9443 }],
+      [{ name: 'AUDITING_WEBHOOK_PORT', value: '9443' }],
+    ].map(
+      (some) =>
+        expect.arrayContaining(
+          some.map((one) => expect.objectContaining(one) as object),
+        ) as object[],
+    );
+    await operated.untilSet(pod({ affinity, containers: [{ ports, env }] }));
+    const { spec } = (await operated.statefulSet())?.spec?.template ?? {};
+    expect(spec).not.toHaveProperty('affinity.podAntiAffinity');
+    expect(await operated.get<Any>(SERVICES, 'kube-auditing-webhook-svc')).toMatchObject({
+      spec: {
+        ports: [
+          { port: 9443, targetPort: 'webhook' },
+          { port: 443, targetPort: 'webhook' },
+        ],
+      },
+    });
+    await cluster.apply(webhook({}));
+    const labelSelector = { matchLabels: { app: 'kube-auditing-webhook' } };
+    await operated.untilSet(
+      pod({
+        affinity: {
+          podAntiAffinity: {
+            preferredDuringSchedulingIgnoredDuringExecution: [
+              { podAffinityTerm: { labelSelector, topologyKey: 'kubernetes.io/hostname' } },
+            ],
+          },
+        },
+      }),
+    );
+    await until(async () => {
+      const now = (await operated.statefulSet())?.spec?.template?.spec as { affinity?: object };
+      return !('nodeAffinity' in (now.affinity ?? {}));
+    }, 20_000);
+  });
+
   test('its certificate is for the Service, is kept, and is made anew when it is no good', async () => {
     await cluster.apply(webhook({}));
     await operated.run();
