@@ -29,7 +29,7 @@ export interface CourierOptions {
   readonly maxAgeMs: number;
   /** Ids of the silences for which an alert is not sent; undefined if none keeps anything from this receiver. */
   readonly silencedBy: ((outgoing: Outgoing) => string[]) | undefined;
-  /** Told why a request failed; empty once one does not. */
+  /** Told why a request failed; empty once one is answered, if only to refuse an alert. */
   readonly onAnswer: (lastError: string) => void;
   readonly backoff: Backoff;
   readonly now: () => number;
@@ -145,7 +145,8 @@ class Courier {
         const outgoing = part.flatMap((delivery) => loaded.get(delivery) ?? []);
         const answer = await receiver.send(outgoing, this.#signal);
         metrics.attempts.inc({ receiver: name, outcome: answer.kind });
-        onAnswer(answer.kind === 'taken' ? '' : answer.reason);
+        // Who refuses an alert works: it is the alert that is wrong.
+        onAnswer(answer.kind === 'retry' ? answer.reason : '');
         return answer;
       },
     );

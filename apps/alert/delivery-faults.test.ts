@@ -141,10 +141,17 @@ describe('delivery to a server that fails', () => {
     const dead = alerts.filter(({ deliveries }) => deliveries[0]?.state === DeliveryState.DEAD);
     expect(dead.map(({ alert }) => alert?.event?.objectRef?.name)).toEqual(['pod-13']);
     expect(dead[0]?.deliveries[0]?.lastError).toBe('HTTP 400: invalid label set');
+    // Alone, so that nothing that is taken comes after it: the alert is wrong, not the receiver.
+    await service.api.raise(sampleRequest(2, [sampleAlert('pod-13', { rule: 'r.Other' })]), SIGNAL);
+    expect((await settled()).map(({ deliveries }) => deliveries[0]?.state)).toContain(
+      DeliveryState.DEAD,
+    );
+    const { receivers } = await service.api.listReceivers({}, SIGNAL);
+    expect(receivers).toMatchObject([{ pendingCount: 0, lastError: '' }]);
     expect(stored.size).toBe(39);
     const metrics = await service.runtime.metrics.metrics();
     expect(metrics).toContain(
-      'auditing_alert_deliveries_total{receiver="alertmanager",outcome="dead"} 1',
+      'auditing_alert_deliveries_total{receiver="alertmanager",outcome="dead"} 2',
     );
     expect(metrics).toContain(
       'auditing_alert_deliveries_total{receiver="alertmanager",outcome="delivered"} 39',
