@@ -150,6 +150,76 @@ test('refusals are waited out', async () => {
   ]);
 });
 
+test('a list that is slow is waited for, once, and a change meanwhile is told once', async () => {
+  for (let i = 0; i < 600; i += 1) add(`n${i}`);
+  let release = (): void => undefined;
+  const released = new Promise<undefined>((resolve) => {
+    release = () => resolve(undefined);
+  });
+  let isHeld = false;
+  // The second page: half of the list is there.
+  api.onRequest = ({ query }) => {
+    if (query.get('continue') === null) return undefined;
+    isHeld = true;
+    return released;
+  };
+  const things = informer<KubeObject>(
+    {
+      client: kubeClient(api.connection),
+      type: THINGS,
+      onChange: (key) => changes.push(key),
+    },
+    stop.signal,
+  );
+  await until(() => isHeld);
+  expect([things.objects().size, changes.length, listCount()]).toEqual([0, 0, 2]);
+  // Sorts after all others, so that the page that comes has it.
+  add('z');
+  release();
+  await things.synced;
+  await until(() => api.watchCount() === 1);
+  add('zz');
+  await until(() => changes.includes('one/zz'));
+  expect(listCount()).toBe(2);
+  expect(things.objects().size).toBe(602);
+  expect(changes.length).toBe(new Set(changes).size);
+});
+
+test('a watch that is slow to begin is not asked for twice, and tells what came meanwhile once', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<undefined>((resolve) => {
+    release = () => resolve(undefined);
+  });
+  const watchRequests = (): number =>
+    api.requests.filter(({ query }) => query.get('watch') === 'true').length;
+  api.onRequest = ({ query }) => (query.get('watch') === 'true' ? released : undefined);
+  const things = informer<KubeObject>(
+    {
+      client: kubeClient(api.connection),
+      type: THINGS,
+      onChange: (key) => changes.push(key),
+    },
+    stop.signal,
+  );
+  await things.synced;
+  await until(() => watchRequests() === 1);
+  add('meanwhile');
+  release();
+  await until(() => things.objects().has('one/meanwhile'));
+  add('after');
+  await until(() => things.objects().has('one/after'));
+  expect([listCount(), watchRequests(), api.watchCount()]).toEqual([1, 1, 1]);
+  expect(changes).toEqual(['one/meanwhile', 'one/after']);
+});
+
+test('a list that never answers ends with its signal', async () => {
+  api.onRequest = () => new Promise<undefined>(() => undefined);
+  const things = informer({ client: kubeClient(api.connection), type: THINGS }, stop.signal);
+  await until(() => api.requests.length === 1);
+  stop.abort();
+  await expect(things.synced).rejects.toThrow('given up');
+});
+
 test('an error inside a stream is followed by a list', async () => {
   const things = await watching();
   const before = listCount();

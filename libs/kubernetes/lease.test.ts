@@ -4,6 +4,8 @@ import { fakeKubeApi, type FakeKubeApi } from './testing/fake-kube-api';
 import { until } from './testing/until';
 
 const TIMES: LeaseTimes = { durationMs: 1_000, renewDeadlineMs: 500, retryMs: 30 };
+/** For what must not depend on how busy the machine is. */
+const LONG: LeaseTimes = { durationMs: 60_000, renewDeadlineMs: 30_000, retryMs: 30 };
 const place = {
   collection: 'coordination.k8s.io/v1/leases',
   namespace: 'here',
@@ -13,33 +15,44 @@ const place = {
 
 let api: FakeKubeApi;
 let leading: string[];
+let told: string[];
+let errors: unknown[];
 let stops: AbortController[];
+let ends: Promise<void>[];
 
 beforeEach(async () => {
   api = await fakeKubeApi();
   leading = [];
+  told = [];
+  errors = [];
   stops = [];
+  ends = [];
 });
 
 afterEach(async () => {
+  api.onRequest = () => undefined;
   for (const stop of stops) stop.abort();
+  await Promise.all(ends);
   await api.stop();
 });
 
-function replica(identity: string): { stop: AbortController; done: Promise<void> } {
+function replica(identity: string, times = TIMES): { stop: AbortController; done: Promise<void> } {
   const stop = new AbortController();
   stops.push(stop);
   const done = whileLeading(
     {
       client: kubeClient(api.connection),
-      ...{ namespace: 'here', name: 'one', identity, times: TIMES },
+      ...{ namespace: 'here', name: 'one', identity, times },
+      onError: (error) => errors.push(error),
       onLeading: (isLeading) => {
+        told.push(`${identity} ${isLeading}`);
         leading = isLeading ? [...leading, identity] : leading.filter((one) => one !== identity);
       },
     },
     (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve())),
     stop.signal,
   );
+  ends.push(done);
   return { stop, done };
 }
 
@@ -66,6 +79,46 @@ test('a lead whose holder died is taken over when it has run out, not before', a
   replica('b');
   await until(() => leading.includes('b'));
   expect(performance.now() - begun).toBeGreaterThanOrEqual(TIMES.durationMs);
+});
+
+test('of several that write a free Lease at once, one leads: the others are refused as conflicts', async () => {
+  api.store.create(place, { metadata: { name: 'one' }, spec: { holderIdentity: '' } });
+  const rivals = ['a', 'b', 'c'];
+  let writeCount = 0;
+  let release = (): void => undefined;
+  const allRead = new Promise<undefined>((resolve) => {
+    release = () => resolve(undefined);
+  });
+  // Every one has read the Lease as free before any of them writes.
+  api.onRequest = ({ method }) => {
+    if (method !== 'PUT') return undefined;
+    writeCount += 1;
+    if (writeCount === rivals.length) release();
+    return allRead;
+  };
+  for (const identity of rivals) replica(identity, LONG);
+  await until(() => writeCount >= rivals.length && leading.length > 0);
+  const renewals = writeCount + 3;
+  await until(() => writeCount >= renewals);
+  // Nobody else led, not even until it read the Lease again.
+  expect(told).toEqual([`${String(holder())} true`]);
+  expect(api.store.get(place).spec).toMatchObject({ leaseTransitions: 1 });
+  expect(errors).toEqual([]);
+});
+
+test('a conflict at a renewal does not end the lead', async () => {
+  replica('a', LONG);
+  await until(() => leading.length === 1);
+  let refused = 0;
+  api.onRequest = ({ method }) => {
+    if (method !== 'PUT' || refused > 0) return undefined;
+    refused += 1;
+    return { code: 409, body: { code: 409, reason: 'Conflict', message: 'it was modified' } };
+  };
+  await until(() => refused === 1);
+  const before = api.store.get(place).metadata.resourceVersion;
+  await until(() => api.store.get(place).metadata.resourceVersion !== before);
+  expect([leading, told, errors]).toEqual([['a'], ['a true'], []]);
 });
 
 test('who cannot renew stops leading before another may lead', async () => {
