@@ -62,8 +62,6 @@ async function drain({ parts, folder, alertmanagers, figures, print }, count) {
   const rule = parts.ruleStub([parts.sampleReceiver('alertmanager', urls)]);
   const service = await parts.opened(join(folder, 'data'), rule, {
     AUDITING_ALERT_RATE: '0',
-    // To see when each was delivered.
-    AUDITING_ALERT_HISTORY_MAX: String(count),
   });
   try {
     const raised = await raiseAll(service.api, parts, count);

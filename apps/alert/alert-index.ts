@@ -14,6 +14,10 @@ export interface HistoryLimits {
   readonly maxAgeMs: number;
   /** Delivered alerts, and as many dead ones again. */
   readonly maxCount: number;
+  /** How long after its delivery an alert may be needed again, to be sent to an Alertmanager that forgot it: no other limit holds until then. */
+  readonly activeMs: number;
+  /** Alerts in memory, pending ones included, above which the oldest of those are history like any other. */
+  readonly maxInMemory: number;
 }
 
 const NO_DELIVERIES: readonly DeliveryEntry[] = [];
@@ -153,15 +157,11 @@ export class AlertIndex {
 
   /** Forgets what is done with and beyond the limits, the oldest first. Gives how many were forgotten. */
   forget(limits: HistoryLimits, nowMs: number): number {
-    let [delivered, dead] = [0, 0];
-    for (const alert of this.#alerts.values()) {
-      if (!isOver(alert)) continue;
-      if (isDeadAlert(alert)) dead += 1;
-      else delivered += 1;
-    }
+    const history = this.#history(limits, nowMs);
+    let dead = history.filter(isDeadAlert).length;
+    let delivered = history.length - dead;
     let forgotten = 0;
-    for (const alert of this.#alerts.values()) {
-      if (!isOver(alert)) continue;
+    for (const alert of history) {
       const old = nowMs - alert.raisedAtMs > limits.maxAgeMs || alert.kind === AlertKind.HEARTBEAT;
       const surplus = (isDeadAlert(alert) ? dead : delivered) > limits.maxCount;
       if (!old && !surplus) continue;
@@ -185,6 +185,21 @@ export class AlertIndex {
     return forgotten;
   }
 
+  /** What may be forgotten, the oldest first. */
+  #history({ activeMs, maxInMemory }: HistoryLimits, nowMs: number): AlertEntry[] {
+    let excess = this.#alerts.size - maxInMemory;
+    const history: AlertEntry[] = [];
+    for (const alert of this.#alerts.values()) {
+      if (!isOver(alert)) continue;
+      if (isActive(alert, nowMs - activeMs)) {
+        if (excess <= 0) continue;
+        excess -= 1;
+      }
+      history.push(alert);
+    }
+    return history;
+  }
+
   #remove(alert: AlertEntry): void {
     this.#alerts.delete(alert.position);
     this.#deadCount -= alert.deliveries.filter(({ state }) => state === DeliveryState.DEAD).length;
@@ -203,4 +218,13 @@ export class AlertIndex {
 function isOver(alert: AlertEntry): boolean {
   const isOpen = alert.group?.open !== undefined && alert.group.first === alert;
   return !isOpen && !isPendingAlert(alert);
+}
+
+/** True if a receiver took it since then, by itself. A heartbeat is followed by the next one. */
+function isActive({ kind, deliveries }: AlertEntry, sinceMs: number): boolean {
+  if (kind === AlertKind.HEARTBEAT) return false;
+  return deliveries.some(
+    ({ state, isDigested, endedAtMs }) =>
+      state === DeliveryState.DELIVERED && !isDigested && endedAtMs >= sinceMs,
+  );
 }

@@ -16,7 +16,7 @@ const LOOK_MS = 5_000;
 /** Between two questions of silences. */
 const SILENCES_MS = 15_000;
 /** An alert that is over is sent again for so long, as Alertmanager expects of its clients, */
-const RESOLVED_MS = 5 * 60_000;
+export const RESOLVED_MS = 5 * 60_000;
 /** this often. */
 const RESOLVED_EVERY_MS = 60_000;
 /** While more than this wait to be sent, nothing is asked: an answer may be tens of megabytes, and delivery comes first. */

@@ -11,7 +11,7 @@ import { sampleAlert, sampleAlerts, sampleRequest } from './testing/samples';
 
 const SIGNAL = new AbortController().signal;
 const LIMITS: OutboxLimits = {
-  history: { maxAgeMs: 3_600_000, maxCount: 10_000 },
+  history: { maxAgeMs: 3_600_000, maxCount: 10_000, activeMs: 900_000, maxInMemory: 100_000 },
   maxBytes: 1024 ** 3,
   maxPending: 100_000,
 };
@@ -197,8 +197,32 @@ describe('outbox', () => {
     await outbox.tidy();
     expect(pendingOf(outbox, 'b')).toHaveLength(3);
     await deliverAll(outbox, 'b');
+    nowMs += LIMITS.history.activeMs;
+    await outbox.tidy();
+    expect(outbox.index.size).toBe(3);
+    nowMs += 1;
     await outbox.tidy();
     expect(outbox.index.size).toBe(0);
+    await outbox.close();
+  });
+
+  test('keeps what may still fire beyond the limits of history, the newest if memory is short', async () => {
+    let nowMs = 1_000_000;
+    const history = { ...LIMITS.history, maxAgeMs: 0, maxCount: 10, maxInMemory: 40 };
+    const outbox = await open(disk.files, { history }, () => nowMs);
+    await outbox.raise(batch(1, sampleAlerts('pod', 30)), ['a']);
+    await deliverAll(outbox, 'a');
+    nowMs += history.activeMs;
+    await outbox.tidy();
+    expect(outbox.index.size).toBe(30);
+    await outbox.raise(batch(2, sampleAlerts('more', 30)), ['a']);
+    await deliverAll(outbox, 'a');
+    await outbox.tidy();
+    expect([...outbox.index.all()].map(({ position }) => position)[0]).toBeGreaterThan(0);
+    expect(outbox.index.size).toBe(40);
+    nowMs += 1;
+    await outbox.tidy();
+    expect(outbox.index.size).toBe(30);
     await outbox.close();
   });
 });

@@ -50,7 +50,11 @@ test('it is sent again every minute for five minutes, and never before its end',
   const outbox = await openOutbox({
     ...{ directory: join(scratch.path, 'outbox'), log, now },
     noise: { groupWindowMs: 0, rate: { perMinute: 0, burst: 1 } },
-    limits: { history: { maxAgeMs: 1e12, maxCount: 100 }, maxBytes: 2 ** 30, maxPending: 100 },
+    limits: {
+      history: { maxAgeMs: 1e12, maxCount: 100, activeMs: 0, maxInMemory: 100 },
+      maxBytes: 2 ** 30,
+      maxPending: 100,
+    },
   });
   const { id, ...request } = sampleRequest(1, [sampleAlert('web')]);
   await outbox.raise({ ...request, id: id! }, ['am']);

@@ -16,6 +16,7 @@ import { SETTINGS, type AlertConfig } from './config';
 import { DELIVERY_BACKOFF } from './courier';
 import { Dispatcher } from './dispatcher';
 import { runFallback } from './fallback';
+import { RESOLVED_MS } from './keeper';
 import { openOutbox, type Outbox } from './outbox';
 import { followSettings } from './receiver-settings';
 import type { ReceiverOptions } from './receivers/receiver';
@@ -118,7 +119,12 @@ async function openOutboxOf(
     now: Date.now,
     noise: { groupWindowMs: config.groupWindowMs, rate: rateOf(config) },
     limits: {
-      history: { maxAgeMs: config.historyAgeMs, maxCount: config.historyMax },
+      history: {
+        maxAgeMs: config.historyAgeMs,
+        maxCount: config.historyMax,
+        activeMs: config.holdMs + RESOLVED_MS,
+        maxInMemory: config.pendingMax,
+      },
       maxBytes: config.outboxMaxBytes,
       maxPending: config.pendingMax,
     },
