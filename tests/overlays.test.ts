@@ -239,6 +239,12 @@ describeOverlays.each(['minimal', 'minimal-before-1-24', 'ha', 'kind'])(
         }
     });
 
+    test('gateways are probed as the others are', () => {
+      const { env = [] } = containers().find(({ name }) => name === 'operator') ?? {};
+      const { value = 'grpc' } = env.find(({ name }) => name === 'AUDITING_GATEWAY_PROBES') ?? {};
+      expect(value).toBe(overlay.endsWith('before-1-24') ? 'http' : 'grpc');
+    });
+
     test('images have a fixed tag', () => {
       for (const { image } of containers()) expect(image).toMatch(/:(?!latest$)[\w.-]+$/);
     });

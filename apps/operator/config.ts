@@ -63,6 +63,13 @@ export const SETTINGS = {
     fallback: '',
     description: 'Priority class of gateways. Empty: none.',
   },
+  gatewayProbes: {
+    variable: 'AUDITING_GATEWAY_PROBES',
+    parser: choice('grpc', 'http'),
+    fallback: 'grpc',
+    description:
+      'How the kubelet asks gateways whether they live and are ready. `http` for clusters older than Kubernetes 1.24.',
+  },
   spoolSize: {
     variable: 'AUDITING_SPOOL_SIZE',
     parser: text,

@@ -12,6 +12,7 @@ const GRACE_SECONDS = 45;
 const METRICS_PORT = 9_090;
 const QUERY_PORT = 8_081;
 const GRPC_PORT = 9_080;
+const PROBE_PORT = 9_094;
 /** Images of the webhook that this takes the place of. */
 const ORIGINAL_IMAGE = /(^|\/)kube-auditing-webhook(:|@|$)/;
 
@@ -104,6 +105,7 @@ function container(wishes: GatewayWishes, { config, senderUrl }: GatewayPodConte
       { name: 'webhook', containerPort: port, protocol: 'TCP' },
       { name: 'query', containerPort: QUERY_PORT, protocol: 'TCP' },
       { name: 'metrics', containerPort: METRICS_PORT, protocol: 'TCP' },
+      { name: 'probes', containerPort: PROBE_PORT, protocol: 'TCP' },
       ...(hasGrpcTls ? [{ name: 'grpc', containerPort: GRPC_PORT, protocol: 'TCP' }] : []),
     ],
     envFrom: [{ configMapRef: { name: config.gatewaySettings, optional: true } }],
@@ -114,13 +116,7 @@ function container(wishes: GatewayWishes, { config, senderUrl }: GatewayPodConte
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'] },
     },
-    // By HTTP: the clusters of KubeSphere 3 know no probes by gRPC.
-    startupProbe: { ...probe('/livez'), periodSeconds: 2, failureThreshold: 150 },
-    readinessProbe: { ...probe('/readyz'), periodSeconds: 5, timeoutSeconds: 3 },
-    livenessProbe: {
-      ...probe('/livez'),
-      ...{ periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
-    },
+    ...probes(config.gatewayProbes),
     volumeMounts: [
       { name: 'spool', mountPath: DATA_FOLDER },
       ...(useTls ? [{ name: 'webhook-tls', mountPath: WEBHOOK_TLS_FOLDER, readOnly: true }] : []),
@@ -149,6 +145,7 @@ function environment(
       AUDITING_GRPC_TLS_KEY: `${GRPC_TLS_FOLDER}/tls.key`,
       AUDITING_GRPC_TLS_CA: `${GRPC_TLS_FOLDER}/ca.crt`,
     }),
+    AUDITING_PROBE_LISTEN: `0.0.0.0:${PROBE_PORT}`,
     AUDITING_ADMIN_LISTEN: '0.0.0.0',
     AUDITING_ADMIN_PORT: String(METRICS_PORT),
     AUDITING_API_PORT: String(QUERY_PORT),
@@ -156,8 +153,19 @@ function environment(
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }
 
-function probe(path: string): object {
-  return { httpGet: { path, port: 'metrics', scheme: 'HTTP' } };
+function probes(by: OperatorConfig['gatewayProbes']): object {
+  const [live, ready] =
+    by === 'grpc'
+      ? // A port without TLS: a kubelet has no client certificate.
+        ['liveness', 'readiness'].map((service) => ({ grpc: { port: PROBE_PORT, service } }))
+      : ['/livez', '/readyz'].map((path) => ({
+          httpGet: { path, port: 'metrics', scheme: 'HTTP' },
+        }));
+  return {
+    startupProbe: { ...live, periodSeconds: 2, failureThreshold: 150 },
+    readinessProbe: { ...ready, periodSeconds: 5, timeoutSeconds: 3 },
+    livenessProbe: { ...live, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
+  };
 }
 
 function volumes({ name, useTls }: GatewayWishes, config: OperatorConfig): object[] {

@@ -179,6 +179,17 @@ describe.each(CLUSTERS)('with %s', (_name, startCluster) => {
     }, 20_000);
   });
 
+  test.each([
+    ['http', { httpGet: { path: '/readyz', port: 'metrics' } }],
+    // A real one from before 1.24 refuses these.
+    ['grpc', { grpc: { port: 9094, service: 'readiness' } }],
+  ])('gateways are probed by %s', async (by, readinessProbe) => {
+    if (by === 'grpc' && !cluster.fake) return;
+    await cluster.apply(webhook({}));
+    await operated.run({ AUDITING_GATEWAY_PROBES: by });
+    await operated.untilSet(pod({ containers: [{ readinessProbe }] }));
+  });
+
   test('its certificate is for the Service, is kept, and is made anew when it is no good', async () => {
     await cluster.apply(webhook({}));
     await operated.run();
