@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { DeliveryState, type AlertStatus } from '@auditing/proto/alert';
+import type { Receiver } from '@auditing/proto/rule';
 import { namesIn, startFaultServer, type FaultServer } from './testing/fault-server';
 import { opened, scratchFolder, type Opened } from './testing/opened';
 import { ruleStub } from './testing/rule-stub';
@@ -85,6 +86,34 @@ describe('a fallback receiver', () => {
     await service.api.raise(sampleRequest(2, [sampleAlert('worse')]), SIGNAL);
     await until('the next is handed over', () => second.taken.length >= 2);
     expect(second.taken.flatMap(namesIn)).toEqual(['bad', 'worse']);
+  });
+
+  test('of a name that no receiver has is warned of, once until that changes', async () => {
+    const all = ['first', 'second', 'third'].map((name) =>
+      sampleReceiver('webhook', first.url, name),
+    );
+    const [a, b, c] = all as [Receiver, Receiver, Receiver];
+    const rule = ruleStub([a]);
+    service = await opened(join(scratch.path, String(folders)), rule, {
+      AUDITING_ALERT_FALLBACK: 'second',
+    });
+    const warnings = () => service.log.filter((line) => line['fallback'] === 'second');
+    const use = async (specs: Receiver[]): Promise<void> => {
+      rule.use(specs);
+      await until('they are in use', async () => {
+        const { receivers } = await service.api.listReceivers({}, SIGNAL);
+        const inUse = receivers.filter(({ type }) => type !== '').map(({ name }) => name);
+        return inUse.join() === specs.map(({ name }) => name).join();
+      });
+    };
+    await use([a]);
+    expect(warnings()).toMatchObject([{ fallback: 'second', receivers: ['first'] }]);
+    await use([a, c]);
+    expect(warnings()).toHaveLength(1);
+    await use([a, c, b]);
+    expect(warnings()).toHaveLength(1);
+    await use([a, c]);
+    expect(warnings()).toHaveLength(2);
   });
 
   test('that is the only one gets everything', async () => {

@@ -41,6 +41,23 @@ export async function runFallback(options: FallbackOptions, signal: AbortSignal)
   }
 }
 
+/** Says, once until that changes, that there is no receiver of the name that the fallback has. To be called with the names of all. */
+export function fallbackWarning(
+  fallback: string,
+  log: Logger,
+): (receivers: readonly string[]) => void {
+  let isMissing = false;
+  return (receivers) => {
+    const wasMissing = isMissing;
+    isMissing = fallback !== '' && !receivers.includes(fallback);
+    if (!isMissing || wasMissing) return;
+    log.warn(
+      { fallback, receivers },
+      'AUDITING_ALERT_FALLBACK names no receiver of the Webhook resource: what others do not take is handed to nobody; name one of them',
+    );
+  };
+}
+
 async function fallBack(options: FallbackOptions): Promise<void> {
   const { receiver, receivers, outbox, metrics, log } = options;
   if (!receivers().includes(receiver)) return;

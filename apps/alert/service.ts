@@ -15,7 +15,7 @@ import { alertApi } from './alert-service';
 import { SETTINGS, type AlertConfig } from './config';
 import { DELIVERY_BACKOFF } from './courier';
 import { Dispatcher } from './dispatcher';
-import { runFallback } from './fallback';
+import { fallbackWarning, runFallback } from './fallback';
 import { RESOLVED_MS } from './keeper';
 import { openOutbox, type Outbox } from './outbox';
 import { followSettings } from './receiver-settings';
@@ -53,12 +53,14 @@ export async function openAlert(
   const outbox = await openOutboxOf(context, files);
   let receivers: readonly string[] | undefined;
   const dispatcher = work(context, { outbox, metrics, receivers: () => receivers ?? [] });
+  const warnOfFallback = fallbackWarning(config.fallback, log);
   const onRuleSet = ({ settings }: RuleSet): void => {
     const specs = settings?.receivers ?? [];
     if (specs.length === 0 && receivers?.length !== 0) {
       log.warn('no receiver is configured: alerts are kept and listed, and sent nowhere');
     }
     receivers = [...new Set(specs.map(({ name }) => name))];
+    warnOfFallback(receivers);
     dispatcher.use(specs);
   };
   const following = await followSettings({ directory, rule, log, onRuleSet }, context.stopping);
