@@ -45,6 +45,14 @@ test('a step that comes to an end, and be it an error, is not counted', async ()
   await expect((await afterRestart(disk)).guard(STEP, () => Promise.resolve(1))).resolves.toBe(1);
 });
 
+test('a step that succeeds is not counted, though it comes again until its cursor is saved', async () => {
+  const disk = faultyDisk(1);
+  for (let death = 0; death < DEATHS_MAX * 3; death += 1) {
+    const attempts = await afterRestart(disk);
+    await expect(attempts.guard(STEP, () => Promise.resolve(death))).resolves.toBe(death);
+  }
+});
+
 test('after a run that came to its end nothing is guarded', async () => {
   const disk = faultyDisk(1);
   for (let death = 0; death < DEATHS_MAX; death += 1) await die(await afterRestart(disk));

@@ -94,15 +94,13 @@ export class Attempts {
     this.#forgetOthers(risky);
     this.#counts.set(key, count + 1);
     await this.#save();
-    let failed = true;
     try {
-      const result = await step();
-      failed = false;
-      return result;
+      return await step();
     } finally {
       this.#counts.delete(key);
-      // After a success the cursor moves on, so the step is never met again; after a failure it is.
-      if (failed) await this.#save();
+      // It is met again after a failure, and after a success too, until the cursor that tells of it is on disk: a process
+      // that is killed again and again before must not seem to die of it.
+      await this.#save();
     }
   }
 
