@@ -95,7 +95,8 @@ export async function openEmbeddedEngine(options: EmbeddedOptions): Promise<Embe
     files,
     sidecars: { files, directory: indexFolder },
     onDamage,
-    onStaleIndex: (details) => log.warn(details, 'the saved index is damaged and made anew'),
+    onStaleIndex: (details) =>
+      log.warn(details, 'the saved index does not fit the log, or is damaged: it is made anew'),
     onRepair: (repair) =>
       log.warn(repair, 'torn end of the log was cut off: it was never acknowledged'),
   });

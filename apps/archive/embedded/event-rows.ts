@@ -101,10 +101,16 @@ export async function* eventsOfRows(
   { pace, reader }: Pick<EventReading, 'pace' | 'reader'>,
 ): AsyncIterable<{ readonly row: number; readonly bytes: Buffer }> {
   const groups = byRecord(await segment.records(), rows);
-  const reading = groups.slice(0, AHEAD_RECORDS).map(({ at }) => reader.readEvents(at.position));
+  const read = ({ at }: RowsOfRecord): ReturnType<RecordReader['readEvents']> => {
+    const events = reader.readEvents(at.position);
+    // Whoever comes to it gets the error.
+    events.catch(() => undefined);
+    return events;
+  };
+  const reading = groups.slice(0, AHEAD_RECORDS).map(read);
   for (const [index, { at, begin, end }] of groups.entries()) {
     const ahead = groups[index + AHEAD_RECORDS];
-    if (ahead !== undefined) reading.push(reader.readEvents(ahead.at.position));
+    if (ahead !== undefined) reading.push(read(ahead));
     await pace.breathe();
     const events = await reading.shift();
     if (events === undefined) continue;

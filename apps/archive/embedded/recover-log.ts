@@ -96,7 +96,7 @@ async function readLast(
   for (const segment of unmarked) {
     const into = { journal, segment, chain, marks, onDamage: place.onDamage };
     const saved = segment === unmarked.at(-1) ? await savedOf(segment, place) : undefined;
-    last = (saved && (await readRest(into, saved))) ?? (await readWhole(into));
+    last = (saved && (await readRest(into, saved, place))) ?? (await readWhole(into));
   }
   const nothing = {
     index: new SegmentIndex(journal.start),
@@ -143,15 +143,18 @@ async function readWhole(reading: Reading): Promise<ReadSegment> {
 
 /**
  * Reads what the saved index lacks: of the records in it the keys, those behind it as a whole. Undefined if the log is not
- * what the index was made from.
+ * what the index was made from, which is told: it may have been changed.
  */
 async function readRest(
   reading: Reading,
   { index, end, hash: savedHash }: SavedIndex,
+  { onStaleIndex }: LogPlace,
 ): Promise<ReadSegment | undefined> {
   const savedRowCount = index.rowCount;
   const found = { fits: false };
-  const hash = await readInto(reading, {
+  const damage: unknown[] = [];
+  const quietly = { ...reading, onDamage: (error: unknown) => void damage.push(error) };
+  const hash = await readInto(quietly, {
     decode: async ({ position, data }) =>
       position < end ? KeptBatch.decode(data) : await wholeBatch(data),
     onRecord({ position, next }, kept, soFar) {
@@ -160,10 +163,15 @@ async function readRest(
       if (next === end) found.fits = soFar.hex() === savedHash;
     },
   });
-  const isWhole = found.fits && index.keys.keys().length === index.rowCount * KEY_BYTES;
-  return isWhole
-    ? { index, current: { segment: reading.segment, hash }, savedRowCount }
-    : undefined;
+  const { segment, onDamage } = reading;
+  if (!found.fits || index.keys.keys().length !== index.rowCount * KEY_BYTES) {
+    const message = `the log up to ${end} is not what the index was made from: its hash is not ${savedHash}`;
+    onStaleIndex({ segment: segment.start, err: new Error(message) });
+    return undefined;
+  }
+  // Otherwise it is met again, and told, when all is read.
+  for (const error of damage) onDamage(error);
+  return { index, current: { segment, hash }, savedRowCount };
 }
 
 interface IntoIndex {

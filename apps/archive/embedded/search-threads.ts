@@ -39,7 +39,7 @@ export class SearchThreads {
   }
 
   /**
-   * Looks through records when it is their turn; `load` reads them, perhaps twice.
+   * Looks through records when it is their turn; `load` reads them.
    *
    * @throws CANCELLED or DEADLINE_EXCEEDED as Pace says, and what `load` throws.
    */
@@ -52,12 +52,12 @@ export class SearchThreads {
     await this.#turns.take(pace.signal);
     try {
       await pace.breathe();
+      this.#start();
+      const records = await load();
+      // Chosen when there is something to ask: a thread may end, or become busy, while records are read.
       const thread = this.#idlest();
-      if (thread !== undefined) {
-        const found = await this.#ask(thread, search, await load());
-        if (found !== undefined) return found;
-      }
-      return await findHere(search, await load(), pace);
+      const found = thread && (await this.#ask(thread, search, records));
+      return found ?? (await findHere(search, records, pace));
     } finally {
       this.#turns.give();
     }
@@ -70,17 +70,23 @@ export class SearchThreads {
 
   /** Ends the threads. */
   async close(): Promise<void> {
-    await Promise.all(this.#threads?.map((thread) => thread.close()) ?? []);
+    const threads = this.#threads ?? [];
+    // A search that still comes is done here, and starts none.
+    this.#threads = [];
+    await Promise.all(threads.map((thread) => thread.close()));
   }
 
-  #idlest(): Thread | undefined {
+  #start(): void {
     const { count, script } = this.#options;
     this.#threads ??= Array.from(
       { length: count },
       () => new Thread(script, (failed, err) => this.#drop(failed, err)),
     );
+  }
+
+  #idlest(): Thread | undefined {
     return this.#threads
-      .filter(({ isReady }) => isReady)
+      ?.filter(({ isReady }) => isReady)
       .reduce<Thread | undefined>(
         (idlest, thread) => (idlest && idlest.busyCount <= thread.busyCount ? idlest : thread),
         undefined,
