@@ -80,7 +80,9 @@ export async function openLoop(sender, nextBody, { bodiesPerSecond, seconds, onR
     const body = nextBody(i);
     const early = due - performance.now();
     if (early > 0) await sleep(early);
-    const sent = sender.post(body).then((status) => {
+    // A broken connection is a refusal too.
+    const answered = sender.post(body).catch(() => undefined);
+    const sent = answered.then((status) => {
       latencies.push(performance.now() - due);
       if (status === 200) return;
       refused += 1;

@@ -50,11 +50,13 @@ export async function benchSustained({ root, quick, seconds, rate, figures, prin
 function startWatch({ processes }, { print, every }) {
   const samples = [];
   const begun = performance.now();
-  let cpuBefore = 0;
+  const cpuAtStart = cpuUs(processes);
+  let cpuBefore;
   let atBefore = begun;
   let refusedCount = 0;
   const look = async () => {
     const [{ rssBytes }] = await Promise.all(processes.map((one) => one.usage()));
+    cpuBefore ??= await cpuAtStart;
     const cpu = await cpuUs(processes);
     const now = performance.now();
     const metrics = await metricsOf(processes);
@@ -71,7 +73,10 @@ function startWatch({ processes }, { print, every }) {
     print(cells.map((cell) => cell.toFixed(0).padStart(9)).join(' '));
   };
   let looking = Promise.resolve();
-  const timer = setInterval(() => (looking = looking.then(look)), every * 1000);
+  const timer = setInterval(
+    () => (looking = looking.then(look).catch(() => undefined)),
+    every * 1000,
+  );
   return {
     refused: () => (refusedCount += 1),
     async end() {

@@ -11,24 +11,25 @@ export interface TableRow {
   readonly row: number;
 }
 
+/** Which bodies an event has. */
+type Bodies = Readonly<Record<BodyField, boolean>>;
+
 /** One event, read out of its own bytes. */
 export class DecodedEvent implements EventFields {
   private filledWorkspace = '';
-  private document: EventDocument | undefined;
-  private readonly hasRequestObject: boolean;
-  private readonly hasResponseObject: boolean;
   private place: TableRow | undefined;
+  private document: EventDocument | undefined;
+  private readonly bodies: Bodies;
 
   /** Use decodeEvent. */
   constructor(
     /** The event as received or, after `stripped`, as archived. */
     readonly bytes: Buffer,
     readonly source: Source,
-    document: EventDocument,
+    { bodies, document }: { readonly bodies: Bodies; readonly document?: EventDocument },
   ) {
+    this.bodies = bodies;
     this.document = document;
-    this.hasRequestObject = document.hasObject('RequestObject');
-    this.hasResponseObject = document.hasObject('ResponseObject');
   }
 
   /** Its row, if it was put into a table. */
@@ -69,7 +70,7 @@ export class DecodedEvent implements EventFields {
 
   /** True if the event has this body and it is not null. */
   hasObject(which: BodyField): boolean {
-    return which === 'RequestObject' ? this.hasRequestObject : this.hasResponseObject;
+    return this.bodies[which];
   }
 
   /** Gives the event a workspace, for `get`, in case it has none of its own. */
@@ -83,21 +84,29 @@ export class DecodedEvent implements EventFields {
    */
   moveInto(table: EventTable): void {
     this.place = { table, row: table.add(this.whole()) };
-    this.document = undefined;
+    this.letGo();
+  }
+
+  /** Lets go of JSON that was parsed for somebody who asked for more than its row holds. */
+  letGo(): void {
+    if (this.place) this.document = undefined;
   }
 
   /** The event as it is after a strip, in bytes and fields; itself where there is nothing to remove. */
   stripped(strip: Strip): DecodedEvent {
     const removesResponse = strip === Strip.RESPONSE || strip === Strip.BODIES;
     const removesRequest = strip === Strip.BODIES;
-    const nothing =
-      !(removesResponse && this.hasResponseObject) && !(removesRequest && this.hasRequestObject);
-    if (nothing) return this;
-    const event = decodeEvent(stripBodies(this.bytes, strip), this.source);
+    const { RequestObject, ResponseObject } = this.bodies;
+    if (!(removesResponse && ResponseObject) && !(removesRequest && RequestObject)) return this;
+    const bodies = {
+      RequestObject: RequestObject && !removesRequest,
+      ResponseObject: ResponseObject && !removesResponse,
+    };
+    const bytes = stripBodies(this.bytes, strip);
+    const event = new DecodedEvent(bytes, this.source, { bodies });
     event.filledWorkspace = this.filledWorkspace;
     // Bodies are in no column.
     event.place = this.place;
-    if (this.place) event.document = undefined;
     return event;
   }
 
@@ -115,7 +124,11 @@ export class DecodedEvent implements EventFields {
  */
 export function decodeEvent(bytes: Buffer, listSource: Source): DecodedEvent {
   const document = EventDocument.parse(bytes);
-  return new DecodedEvent(bytes, sourceOf(document, listSource), document);
+  const bodies = {
+    RequestObject: document.hasObject('RequestObject'),
+    ResponseObject: document.hasObject('ResponseObject'),
+  };
+  return new DecodedEvent(bytes, sourceOf(document, listSource), { bodies, document });
 }
 
 function sourceOf({ head }: EventDocument, listSource: Source): Source {

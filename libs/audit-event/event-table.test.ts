@@ -109,3 +109,20 @@ test('a strip leaves the fields as they are', () => {
   expect(stripped?.get('RequestObject')).toBeUndefined();
   expect(String(stripped?.bytes)).toBe('{"verb":"create"}');
 });
+
+test('what was parsed for more than its row is let go of', () => {
+  const [tabled] = decodeInTable([{ verb: 'create', requestObject: { a: 1 } }]);
+  const first: unknown = tabled?.get('RequestObject');
+  expect(tabled?.get('RequestObject')).toBe(first);
+  tabled?.letGo();
+  expect(tabled?.get('RequestObject')).not.toBe(first);
+  expect(tabled?.get('RequestObject')).toEqual(first);
+});
+
+test('rows in another order, or twice, are what was asked for', () => {
+  const [one, two] = decodeInTable([{ verb: 'a' }, { verb: 'b' }]);
+  const columns = (events: (DecodedEvent | undefined)[]) =>
+    buildColumns(events as DecodedEvent[], [Field.VERB]).map(readable);
+  expect(columns([two, one])).toEqual([['VERB', ['b', 'a']]]);
+  expect(columns([two, two])).toEqual([['VERB', ['b', 'b']]]);
+});

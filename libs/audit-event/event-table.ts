@@ -103,7 +103,8 @@ class TableColumn {
   }
 
   select(rows: readonly number[]): Column {
-    if (rows.length === this.rows.length && !this.hasOdd) {
+    const isWhole = rows.length === this.rows.length && rows.every((row, at) => row === at);
+    if (isWhole && !this.hasOdd) {
       return { field: this.field, values: this.cells, rows: this.rows };
     }
     const builder = new ColumnBuilder(this.field);
