@@ -435,7 +435,7 @@ export interface ReceiverStatus {
   type: string;
   /** Why it cannot be used, and what to change; empty if it can. */
   problem: string;
-  /** Why its last request failed; empty if it did not. */
+  /** Why its last request was not answered; empty if it was, be it by a refusal. */
   lastError: string;
   /** Alerts that it has not taken yet, those that wait for a digest included. */
   pendingCount: number;
