@@ -76,7 +76,7 @@ export interface EmbeddedOptions {
  * Opens the archive in a folder:
  *
  *     log/             the truth: a journal of KeptBatch records, whose segments form a chain of hashes
- *     index/           a sidecar for each sealed segment, derived from the log
+ *     index/           a sidecar for each segment, derived from the log; of the last one what was indexed when it was saved
  *     retention.json   what was removed last
  *
  * @throws Error if a newer release wrote the files, JournalFailedError if the disk fails.

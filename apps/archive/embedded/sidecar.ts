@@ -10,7 +10,7 @@ import { prefixesOf } from './sealed-keys';
 import type { RecordTable, SegmentIndex, SegmentSummary } from './segment-index';
 
 /**
- * The index of a sealed segment on disk. Derived from the log: what is wrong with one is mended by writing it anew.
+ * The index of a segment on disk. Derived from the log: what is wrong with one is mended by writing it anew.
  *
  *     8 bytes   magic
  *     u32 LE    length of the header
