@@ -88,7 +88,7 @@ test('an event that ends the process each time is found, buried, and all others 
   await gateway.start();
   await gateway.post(...events);
   let restarts = 0;
-  while (gateway.letters.length === 0 && restarts < 30) {
+  while (gateway.letters.length === 0 && restarts < DEATHS_MAX * 6) {
     await new Promise((resolve) => setTimeout(resolve, 30));
     disk.crash();
     gateway.halt();

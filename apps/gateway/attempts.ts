@@ -3,10 +3,11 @@ import { FinalError, type EventRange } from './bisect';
 import type { PeerName } from './peer';
 
 /**
- * How often a step may end this process before it is given up. High enough that nobody kills a healthy process so often
- * in the middle of the very same step.
+ * How often a step may end this process before it is given up. High, for a process that is killed from outside within a
+ * moment of each start, on a disk that takes long to sync, is always in the middle of the very same step: with 5 a healthy
+ * part was given up. Kubernetes restarts a container so often in some 40 minutes.
  */
-export const DEATHS_MAX = 5;
+export const DEATHS_MAX = 12;
 
 /**
  * How many parts of each kind of step are guarded after a start: more than are under way at once, so that the part that
