@@ -2,12 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describeWith } from '@auditing/service/testing/optional';
 import { parse, stringify } from 'yaml';
 
 const CASES = join(__dirname, 'testdata/alerts.yaml');
 const RULES = join(__dirname, '../k8s/components/monitoring/prometheus-rule.yaml');
-const isThere = spawnSync('promtool', ['--version']).error === undefined;
-const whenThere = isThere ? test : test.skip;
 
 const { spec } = parse(readFileSync(RULES, 'utf8')) as {
   spec: { groups: readonly { rules: readonly { alert: string }[] }[] };
@@ -25,9 +24,8 @@ test('each alert has a case in which it fires and one in which it is silent', ()
   }
 });
 
-whenThere(
-  'the alerting rules hold in Prometheus itself (needs promtool: package prometheus)',
-  () => {
+describeWith('promtool', 'the alerting rules', () => {
+  test('hold in Prometheus itself', () => {
     const folder = mkdtempSync(join(tmpdir(), 'promtool-'));
     try {
       writeFileSync(join(folder, 'rules.yaml'), stringify({ groups: spec.groups }));
@@ -45,5 +43,5 @@ whenThere(
     } finally {
       rmSync(folder, { recursive: true });
     }
-  },
-);
+  });
+});

@@ -1,5 +1,4 @@
-import type { Field } from '@auditing/proto/event';
-import { type Column, Source } from '@auditing/proto/event';
+import { type Column, type Field, Source } from '@auditing/proto/event';
 import { COLUMN_FIELDS, columnKind, eventFieldOf, type ColumnKind } from './column-fields';
 import { fieldOf, type EventDocument } from './event-document';
 import type { EventField, JsonValue } from './event-fields';

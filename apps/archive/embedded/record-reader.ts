@@ -2,6 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { decompressBlock, sliceBlock } from '@auditing/audit-event/block';
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
 import { typedEvent } from '@auditing/audit-event/typed-event';
+import { SINGLE_READ_BYTES } from '@auditing/journal/frame-reader';
 import type { Journal } from '@auditing/journal/journal';
 import { KeptBatch } from '@auditing/proto/archive';
 import {
@@ -19,9 +20,6 @@ import { toldBatch } from './log-record';
 
 /** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
 const CACHE_BYTES = 32 * 2 ** 20;
-
-/** The first read of one record: most are smaller. */
-const SINGLE_READ_BYTES = 128 * 1024;
 
 /** A record of the log, decompressed. */
 export class StoredRecord {

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 const INSTALL = {
   'redis-server': 'apt-get install redis-server',
   'prometheus-alertmanager': 'apt-get install prometheus-alertmanager',
+  promtool: 'apt-get install prometheus',
 } as const;
 
 /**
