@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
-import { decompressBlock, sliceBlock } from '@auditing/audit-event/block';
+import { decompressBlock, sliceBlock, sliceBounds } from '@auditing/audit-event/block';
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
-import { typedEvent } from '@auditing/audit-event/typed-event';
+import { typedEvent, type EventExtras } from '@auditing/audit-event/typed-event';
 import { SINGLE_READ_BYTES } from '@auditing/journal/frame-reader';
 import type { Journal } from '@auditing/journal/journal';
 import { KeptBatch } from '@auditing/proto/archive';
@@ -19,56 +19,78 @@ import { ByteCache } from './byte-cache';
 import { toldBatch } from './log-record';
 
 /** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
-const CACHE_BYTES = 32 * 2 ** 20;
+const RECORD_CACHE_BYTES = 24 * 2 ** 20;
+
+/** Single events kept for it: those of a rare kind lie in as many records, more than can be kept. */
+const EVENT_CACHE_BYTES = 8 * 2 ** 20;
+
+/** What an event takes in memory besides its bytes, roughly. */
+const EVENT_OVERHEAD_BYTES = 1024;
+
+/** One event of a record, in memory of its own: a view would hold the whole record as long as an answer is under way. */
+export class CutEvent {
+  constructor(
+    /** Its archived bytes. */
+    readonly bytes: Buffer,
+    readonly extras: EventExtras,
+  ) {}
+
+  /** The event as queries give it. */
+  typed(includeRaw: boolean): AuditEvent {
+    return typedEvent(this.bytes, { ...this.extras, includeRaw });
+  }
+}
 
 /** A record of the log, decompressed. */
 export class StoredRecord {
-  readonly #slices: readonly Buffer[];
-  readonly #verdicts: ReadonlyMap<number, Verdict>;
+  readonly #raw: Buffer;
+  /** Where each event begins in `#raw`, and where the last one ends. */
+  readonly #bounds: Uint32Array;
 
   constructor(
     readonly kept: KeptBatch,
     raw: Buffer,
   ) {
-    this.#slices = sliceBlock(raw, kept.batch?.sliceBytes ?? []);
-    this.#verdicts = new Map(
-      (kept.verdicts?.verdicts ?? []).map((verdict) => [verdict.event, verdict]),
-    );
+    this.#raw = raw;
+    this.#bounds = sliceBounds(raw, kept.batch?.sliceBytes ?? []);
   }
 
   /** The archived bytes of all events, in order, as views. */
   get events(): readonly Buffer[] {
-    return this.#slices;
+    return sliceBlock(this.#raw, this.kept.batch?.sliceBytes ?? []);
   }
 
-  /** The archived bytes of an event, as a view. */
-  event(index: number): Buffer {
-    return this.#slices[index] ?? Buffer.alloc(0);
-  }
-
-  /** The event as queries give it. */
-  typed(index: number, includeRaw: boolean): AuditEvent {
+  /** An event by itself. */
+  cut(index: number): CutEvent {
     const { batch, verdicts } = this.kept;
-    const verdict = this.#verdicts.get(index);
+    const verdict = verdictOn(verdicts?.verdicts ?? [], index);
     const findings = verdict?.findings ?? [];
-    return typedEvent(this.event(index), {
-      key: Buffer.from(
-        (batch?.keys ?? Buffer.alloc(0)).subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES),
-      ),
-      listSource: sourceOf(this.kept, index),
-      receivedAtUs: batch?.receivedAtUs ?? 0,
-      workspace: verdict?.workspace ?? '',
-      rules: findings.map(({ rule }) => verdicts?.rules[rule]?.name ?? ''),
-      message: findings.find(({ message }) => message !== '')?.message ?? '',
-      strip: verdict?.strip ?? Strip.UNSPECIFIED,
-      includeRaw,
-    });
+    const keys = batch?.keys ?? Buffer.alloc(0);
+    return new CutEvent(
+      Buffer.from(this.#raw.subarray(this.#bounds[index] ?? 0, this.#bounds[index + 1] ?? 0)),
+      {
+        key: Buffer.from(keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES)),
+        listSource: sourceOf(this.kept, index),
+        receivedAtUs: batch?.receivedAtUs ?? 0,
+        workspace: verdict?.workspace ?? '',
+        rules: findings.map(({ rule }) => verdicts?.rules[rule]?.name ?? ''),
+        message: findings.find(({ message }) => message !== '')?.message ?? '',
+        strip: verdict?.strip ?? Strip.UNSPECIFIED,
+      },
+    );
   }
+}
+
+/** The verdict on an event. There is one on each, in order, unless the gateway was of another mind. */
+function verdictOn(verdicts: readonly Verdict[], event: number): Verdict | undefined {
+  const likely = verdicts[event];
+  return likely?.event === event ? likely : verdicts.findLast((one) => one.event === event);
 }
 
 /** Reads records of the log by position. */
 export class RecordReader {
-  readonly #cache = new ByteCache<StoredRecord>(CACHE_BYTES);
+  readonly #records = new ByteCache<StoredRecord>(RECORD_CACHE_BYTES);
+  readonly #events = new ByteCache<CutEvent | undefined>(EVENT_CACHE_BYTES);
 
   constructor(
     readonly journal: Pick<Journal, 'readAt' | 'reader' | 'start' | 'end'>,
@@ -121,10 +143,25 @@ export class RecordReader {
     if (position >= this.journal.start) this.onDamage(unreadable(position, cause));
   }
 
+  /** One event of a record; undefined as with `readWhole`. */
+  readEvent(position: number, event: number): Promise<CutEvent | undefined> {
+    return this.#passingOver(() => {
+      if (position < this.journal.start) return Promise.resolve(undefined);
+      return this.#events.get(`${position}/${event}`, async () => {
+        const value = (await this.read(position))?.cut(event);
+        return { value, bytes: EVENT_OVERHEAD_BYTES + (value?.bytes.length ?? 0) };
+      });
+    });
+  }
+
   /** As `read`, but a damaged record is reported and passed over: it must not hide all others from every search. */
-  async readWhole(position: number): Promise<StoredRecord | undefined> {
+  readWhole(position: number): Promise<StoredRecord | undefined> {
+    return this.#passingOver(() => this.read(position));
+  }
+
+  async #passingOver<T>(read: () => Promise<T | undefined>): Promise<T | undefined> {
     try {
-      return await this.read(position);
+      return await read();
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       this.onDamage(error);
@@ -140,7 +177,7 @@ export class RecordReader {
   async read(position: number): Promise<StoredRecord | undefined> {
     if (position < this.journal.start) return undefined;
     try {
-      return await this.#cache.get(String(position), () => this.#load(position));
+      return await this.#records.get(String(position), () => this.#load(position));
     } catch (error) {
       if (position < this.journal.start) return undefined;
       throw unreadable(position, error);
@@ -149,8 +186,9 @@ export class RecordReader {
 
   async #load(position: number): Promise<{ value: StoredRecord; bytes: number }> {
     const { data } = await this.journal.readAt(position);
-    const record = await storedRecord(await toldBatch(KeptBatch.decode(data)));
-    return { value: record, bytes: 4 * data.length + (record.kept.batch?.block?.rawBytes ?? 0) };
+    const record = KeptBatch.decode(data);
+    const [told, raw] = await Promise.all([toldBatch(record), expandedBlock(record.batch)]);
+    return { value: new StoredRecord(told, raw), bytes: 4 * data.length + raw.length };
   }
 }
 

@@ -181,15 +181,24 @@ async function* parts(
   const places = await Promise.all(
     rows.map(async ({ segment, row }) => locate(await segment.records(), row)),
   );
-  for (const [index, { position, event }] of places.entries()) {
-    await pace.breathe();
+  const read = ({
+    position,
+    event,
+  }: (typeof places)[number]): ReturnType<typeof reader.readEvent> => {
+    const one = reader.readEvent(position, event);
+    // Whoever comes to it gets the error.
+    one.catch(() => undefined);
+    return one;
+  };
+  const reading = places.slice(0, AHEAD_EVENTS).map(read);
+  for (const index of places.keys()) {
     const ahead = places[index + AHEAD_EVENTS];
-    // It comes into the cache; whoever needs it gets the error.
-    if (ahead !== undefined) void reader.read(ahead.position).catch(() => undefined);
-    const record = await reader.readWhole(position);
-    if (record === undefined) continue;
-    events.push(record.typed(event, includeRaw));
-    bytes += record.event(event).length;
+    if (ahead !== undefined) reading.push(read(ahead));
+    await pace.breathe();
+    const one = await reading.shift();
+    if (one === undefined) continue;
+    events.push(one.typed(includeRaw));
+    bytes += one.bytes.length;
     if (events.length < PART_EVENTS && bytes < PART_BYTES) continue;
     yield { events };
     events = [];

@@ -39,7 +39,7 @@ export async function eventByKey(
 ): Promise<AuditEvent | undefined> {
   for (const segment of [...segments].reverse()) {
     const stored = await storedEvent(segment, reader, { keys: key, offset: 0 });
-    if (stored !== undefined) return stored.record.typed(stored.event, true);
+    if (stored !== undefined) return stored.record.cut(stored.event).typed(true);
   }
   return undefined;
 }

@@ -70,7 +70,7 @@ async function* eventsOf(
       const record = await scan.reader.readWhole(position);
       if (record === undefined) continue;
       const resumeToken = writeResumeToken({ position, eventCount: event + 1 });
-      yield { ...record.typed(event, includeRaw), resumeToken };
+      yield { ...record.cut(event).typed(includeRaw), resumeToken };
     }
   }
 }
