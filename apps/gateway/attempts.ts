@@ -1,13 +1,13 @@
-import type { Cursor } from '@auditing/journal/cursor';
+import type { AttemptsFile } from './attempts-file';
 import { FinalError, type EventRange } from './bisect';
 import type { PeerName } from './peer';
+import type { Spool } from './spool';
 
 /**
- * How often a step may end this process before it is given up. High, for a process that is killed from outside within a
- * moment of each start, on a disk that takes long to sync, is always in the middle of the very same step: with 5 a healthy
- * part was given up. Kubernetes restarts a container so often in some 40 minutes.
+ * How often a step may end this process before it is given up. Only deaths within the step count, so that few are enough:
+ * Kubernetes restarts a container so often in some ten minutes.
  */
-export const DEATHS_MAX = 12;
+export const DEATHS_MAX = 5;
 
 /**
  * How many parts of each kind of step are guarded after a start: more than are under way at once, so that the part that
@@ -30,21 +30,14 @@ export type Guard = <T>(risky: RiskyStep, step: () => Promise<T>) => Promise<T>;
 /** For steps that happen in another process: this one does not die of them. */
 export const unguarded: Guard = (_, step) => step();
 
-/** What is on disk. */
-interface Saved {
-  /** Whether the run that wrote it came to its end. */
-  readonly stopped: boolean;
-  /** Deaths by step. */
-  readonly counts: readonly (readonly [step: string, count: number])[];
-}
-
 /**
- * Counts, on disk and beforehand, how often a step was begun that never came to an end, because the process died of
+ * Counts, in a file and beforehand, how often a step was begun that never came to an end, because the process died of
  * it: else one event that exhausts the memory would be met again after each restart, for ever. Costs nothing unless
- * the last run died.
+ * the last run died, and microseconds then: what is saved slowly would count deaths around the step too, of which a
+ * process that somebody kills again and again has many. Counting begins anew when the power was lost: no step does that.
  */
 export class Attempts {
-  readonly #cursor: Cursor;
+  readonly #file: AttemptsFile;
   readonly #counts: Map<string, number>;
   /** Whether the last run died. */
   readonly #isSuspicious: boolean;
@@ -53,25 +46,21 @@ export class Attempts {
   #last: Promise<unknown> = Promise.resolve();
   #stopped = false;
 
-  private constructor(cursor: Cursor) {
-    const saved = cursor.value && (JSON.parse(cursor.value.toString()) as Saved);
-    this.#cursor = cursor;
-    this.#counts = new Map(saved?.counts);
-    this.#isSuspicious = saved?.stopped === false;
-  }
-
-  /** Goes on counting if the last run died. */
-  static async open(cursor: Cursor): Promise<Attempts> {
-    const attempts = new Attempts(cursor);
-    await attempts.#save();
-    return attempts;
+  /** Goes on counting if the last run died. Steps with parts that are not in the spool (any more) are done with. */
+  constructor(file: AttemptsFile, spool: Pick<Spool, 'start' | 'end'>) {
+    this.#file = file;
+    const counts = file.last?.counts ?? [];
+    this.#counts = new Map(counts.filter(([key]) => isIn(spool, positionOf(key))));
+    this.#isSuspicious = file.last?.stopped === false;
+    this.#save();
   }
 
   /** Notes that this run comes to its end. */
   async close(): Promise<void> {
     await this.#last;
     this.#stopped = true;
-    await this.#save();
+    this.#save();
+    await this.#file.close();
   }
 
   /**
@@ -92,24 +81,13 @@ export class Attempts {
       const what = `${risky.kind}, ${risky.range.count} events from ${risky.range.first}`;
       throw new FinalError(new Error(`the process ended ${count} times during this step: ${what}`));
     }
-    this.#forgetOthers(risky);
     this.#counts.set(key, count + 1);
-    await this.#save();
+    this.#save();
     try {
       return await step();
     } finally {
       this.#counts.delete(key);
-      // It is met again after a failure, and after a success too, until the cursor that tells of it is on disk: a process
-      // that is killed again and again before must not seem to die of it.
-      await this.#save();
-    }
-  }
-
-  /** Parts before this one are done with, as far as this kind of step goes. */
-  #forgetOthers({ kind, position }: RiskyStep): void {
-    for (const key of this.#counts.keys()) {
-      const [ofKind, at] = key.split(' ');
-      if (ofKind === kind && Number(at) < position) this.#counts.delete(key);
+      this.#save();
     }
   }
 
@@ -121,12 +99,23 @@ export class Attempts {
   }
 
   /** A disk that fails is seen by all that write to it; counting less only means that a step is tried more often. */
-  async #save(): Promise<void> {
-    const saved: Saved = { stopped: this.#stopped, counts: [...this.#counts] };
-    await this.#cursor.save(Buffer.from(JSON.stringify(saved))).catch(() => undefined);
+  #save(): void {
+    try {
+      this.#file.save({ stopped: this.#stopped, counts: [...this.#counts] });
+    } catch {
+      return;
+    }
   }
 }
 
 function keyOf({ kind, position, range }: RiskyStep): string {
   return `${kind} ${position} ${range.first} ${range.count}`;
+}
+
+function positionOf(key: string): number {
+  return Number(key.split(' ')[1]);
+}
+
+function isIn({ start, end }: Pick<Spool, 'start' | 'end'>, position: number): boolean {
+  return position >= start && position < end;
 }

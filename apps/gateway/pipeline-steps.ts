@@ -6,6 +6,7 @@ import type { Tracing } from '@auditing/service/tracing';
 import type { DrainCursor } from '@auditing/proto/spool';
 import type { Logger } from 'pino';
 import { Attempts, unguarded, type Guard } from './attempts';
+import { AttemptsFile } from './attempts-file';
 import { openBurial } from './burial';
 import { alertConsumer, archiveConsumer } from './consumers';
 import type { DeadLetters } from './dead-letters';
@@ -54,7 +55,7 @@ export async function openSteps(options: PipelineOptions): Promise<PipelineSteps
   const settings = await openSettingsWatch({ rule: services.rule, files, path, log });
   const decisions = await openDecisions(join(directory, 'decisions'), files);
   const calls = serviceCalls(services);
-  const attempts = await Attempts.open(await open('attempts'));
+  const attempts = new Attempts(await AttemptsFile.open(files, join(directory, 'attempts')), spool);
   const guardRead: Guard = (risky, step) => attempts.guard(risky, step);
   const guardCall = services.remote ? unguarded : guardRead;
   const burial = openBurial(options);

@@ -199,6 +199,8 @@ class Boot implements Files {
       read: (position, length) => this.#do(() => file.read(position, length)),
       write: (position, chunks) =>
         this.#do((disk) => disk.write(file, position, Buffer.concat(chunks))),
+      writeNow: (position, bytes) =>
+        this.#now((disk) => disk.write(file, position, Buffer.from(bytes))),
       truncate: (size) => this.#do((disk) => disk.change(() => file.truncate(size))),
       syncData: () => this.#do((disk) => disk.sync(file)),
       sync: () => this.#do((disk) => disk.sync(file)),
@@ -229,6 +231,10 @@ class Boot implements Files {
   /** In a later turn, as a real disk: others come between. */
   async #do<T>(operation: (disk: MemoryDisk) => T): Promise<T> {
     await new Promise((resolve) => setImmediate(resolve));
+    return this.#now(operation);
+  }
+
+  #now<T>(operation: (disk: MemoryDisk) => T): T {
     if (!this.isOn) throw failure('EIO', 'the power is off');
     return operation(this.#disk);
   }

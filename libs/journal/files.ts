@@ -31,6 +31,11 @@ export interface OpenFile {
   read(position: number, length: number): Promise<Buffer>;
   /** Writes the chunks one after the other from `position` on: all of them, or it rejects (some may be written). */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
+  /**
+   * Writes bytes from `position` on before it returns, and so holds up all else: for a few bytes that must be with the
+   * kernel even if the process dies in its next step. Throws if it cannot.
+   */
+  writeNow(position: number, bytes: Uint8Array): void;
   /** Cuts the file to `size` bytes. */
   truncate(size: number): Promise<void>;
   /** Puts data, and the metadata needed to read it, on disk (fdatasync). */

@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -26,6 +27,7 @@ function openedFile(handle: FileHandle): OpenFile {
     size: async () => (await handle.stat()).size,
     read: (position, length) => readFully(handle, position, length),
     write: (position, chunks) => writeFully(handle, position, chunks),
+    writeNow: (position, bytes) => writeFullyNow(handle.fd, position, bytes),
     truncate: (size) => handle.truncate(size),
     syncData: () => handle.datasync(),
     sync: () => handle.sync(),
@@ -57,6 +59,12 @@ async function writeFully(
     at += bytesWritten;
     rest = without(rest, bytesWritten);
   }
+}
+
+function writeFullyNow(fd: number, position: number, bytes: Uint8Array): void {
+  let written = 0;
+  while (written < bytes.length)
+    written += writeSync(fd, bytes, written, bytes.length - written, position + written);
 }
 
 function without(chunks: readonly Uint8Array[], bytes: number): Uint8Array[] {
