@@ -8,7 +8,7 @@ import { recordOf, type IndexedSegment, type RecordRows } from './segment-index'
 const AHEAD_RECORDS = 6;
 
 /** Records that are searched together hold about so many bytes of the log: little beside what a thread has to do for them. */
-const TASK_BYTES = 256 * 1024;
+const TASK_BYTES = 512 * 1024;
 
 /** Most that is read of the log at once, unless a record is larger. */
 const READ_MAX_BYTES = 2 ** 20;
@@ -58,10 +58,16 @@ async function loadRecords(
   return task.flatMap((group, index) => {
     const one = data[index];
     if (one === undefined) return [];
-    const { at, begin, end } = group;
-    const events = Array.from(rows.subarray(begin, end), (row) => row - at.firstRow);
-    return [{ group, data: one, events }];
+    return [{ group, data: one, events: eventsOf(group, rows) }];
   });
+}
+
+function eventsOf(
+  { at, begin, end }: RowsOfRecord,
+  rows: Uint32Array,
+): readonly number[] | undefined {
+  if (end - begin === at.endRow - at.firstRow) return undefined;
+  return Array.from(rows.subarray(begin, end), (row) => row - at.firstRow);
 }
 
 /** Groups that are searched together. */

@@ -1,9 +1,10 @@
-import { decompressBlock, sliceBlock } from '@auditing/audit-event/block';
+import { BlockError, decompressBlock, sliceBounds } from '@auditing/audit-event/block';
 import { decodeEvent } from '@auditing/audit-event/decoded-event';
 import { KeptBatch, type Condition } from '@auditing/proto/archive';
 import { Source } from '@auditing/proto/event';
 
 import { compileCondition } from './compile-condition';
+import { blockOf } from './record-block';
 
 /** What is asked of the bytes of events: what no column answers. Plain data, for it goes to other threads. */
 export interface EventSearch {
@@ -18,42 +19,102 @@ export interface EventSearch {
 /** A record of the log, and which of its events are asked for. */
 export interface RecordToSearch {
   readonly data: Uint8Array;
-  /** Places of events in the record, ascending. */
-  readonly events: readonly number[];
+  /** Places of events in the record, ascending; undefined: all, which need not be told one by one. */
+  readonly events: readonly number[] | undefined;
 }
 
-/** Those of the events that fit. Rejects with BlockError, or an error of protobuf, if the record is damaged. */
+/** A record cannot be read. Any other error of a search is a fault of ours and no damage. */
+export class DamagedRecordError extends Error {
+  override readonly name = 'DamagedRecordError';
+}
+
+/** Those of the events that fit. Rejects with DamagedRecordError if the record is damaged. */
 export async function fittingEvents(
   search: EventSearch,
   { data, events }: RecordToSearch,
 ): Promise<number[]> {
-  const { batch } = KeptBatch.decode(data);
-  const raw = batch?.block === undefined ? Buffer.alloc(0) : await decompressBlock(batch.block);
+  const record = Buffer.from(data.buffer, data.byteOffset, data.length);
   const text = Buffer.from(search.text.buffer, search.text.byteOffset, search.text.length);
-  if (search.wholeRecords && text.length > 0 && !raw.includes(text)) return [];
-  const fits = eventTest(text, search.conditions);
-  const slices = sliceBlock(raw, batch?.sliceBytes ?? []);
-  return events.filter((event) => {
-    const bytes = slices[event];
-    return bytes !== undefined && fits(bytes);
+  const raw = await rawOf(record);
+  const isSearchedWhole = search.wholeRecords && text.length > 0;
+  const first = isSearchedWhole ? raw.indexOf(text) : 0;
+  if (first === -1) return [];
+  const bounds = boundsOf(record, raw);
+  const bytesOf = (event: number): Buffer => raw.subarray(bounds[event], bounds[event + 1]);
+  const asked = events ?? Array.from({ length: bounds.length - 1 }, (_, event) => event);
+  const fitting = isSearchedWhole
+    ? among(asked, eventsWith(text, { raw, bounds, first }))
+    : asked.filter((event) => text.length === 0 || bytesOf(event).includes(text));
+  const conditions = search.conditions.map(compileCondition);
+  if (conditions.length === 0) return fitting;
+  return fitting.filter((event) => {
+    const uri = requestUriOf(bytesOf(event));
+    return conditions.every(({ fits }) => fits(uri));
   });
 }
 
-function eventTest(
-  text: Buffer,
-  conditions: EventSearch['conditions'],
-): (bytes: Buffer) => boolean {
-  const compiled = conditions.map(compileCondition);
-  return (bytes) => {
-    if (text.length > 0 && !bytes.includes(text)) return false;
-    if (compiled.length === 0) return true;
-    const uri = requestUriOf(bytes);
-    return compiled.every(({ fits }) => fits(uri));
-  };
+async function rawOf(record: Buffer): Promise<Buffer> {
+  const block = blockOf(record) ?? decoded(record)?.block;
+  if (block === undefined) return Buffer.alloc(0);
+  try {
+    return await decompressBlock(block);
+  } catch (cause) {
+    if (!(cause instanceof BlockError)) throw cause;
+    throw new DamagedRecordError(cause.message, { cause });
+  }
 }
 
-/** RequestURI of an event; empty without one. */
+function boundsOf(record: Buffer, raw: Buffer): Uint32Array {
+  const sliceBytes = decoded(record)?.sliceBytes ?? [];
+  try {
+    return sliceBounds(raw, sliceBytes);
+  } catch (cause) {
+    throw new DamagedRecordError(String(cause), { cause });
+  }
+}
+
+function decoded(record: Buffer): KeptBatch['batch'] {
+  try {
+    return KeptBatch.decode(record).batch;
+  } catch (cause) {
+    throw new DamagedRecordError(String(cause), { cause });
+  }
+}
+
+interface Block {
+  readonly raw: Buffer;
+  readonly bounds: Uint32Array;
+  /** Where the text is first. */
+  readonly first: number;
+}
+
+/** The events that hold a text, found by few looks at all of them together. */
+function eventsWith(text: Buffer, { raw, bounds, first }: Block): number[] {
+  const found: number[] = [];
+  let event = 0;
+  for (let at = first; at !== -1;) {
+    while ((bounds[event + 1] ?? Infinity) <= at) event += 1;
+    const end = bounds[event + 1] ?? raw.length;
+    // Else it begins in one event and ends in the next, as does all that begins behind it in the same one.
+    if (at + text.length <= end) found.push(event);
+    at = raw.indexOf(text, end);
+  }
+  return found;
+}
+
+/** What both lists have; both ascend. */
+function among(asked: readonly number[], found: readonly number[]): number[] {
+  const wanted = new Set(asked);
+  return found.filter((event) => wanted.has(event));
+}
+
+/** RequestURI of an event; empty without one, and of bytes that are no event. */
 export function requestUriOf(bytes: Buffer): string {
-  const value = decodeEvent(bytes, Source.UNSPECIFIED).get('RequestURI');
-  return typeof value === 'string' ? value : '';
+  try {
+    const value = decodeEvent(bytes, Source.UNSPECIFIED).get('RequestURI');
+    return typeof value === 'string' ? value : '';
+  } catch (error) {
+    if (error instanceof SyntaxError) return '';
+    throw error;
+  }
 }

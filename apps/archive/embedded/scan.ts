@@ -5,7 +5,7 @@ import { CodeTest } from './code-test';
 import type { CompiledQuery, CompiledScope } from './condition';
 import { filterByEvents, type EventReading } from './event-rows';
 import { inOrder } from './in-order';
-import type { IndexedSegment } from './segment-index';
+import { recordOf, type IndexedSegment, type RecordTable } from './segment-index';
 
 /** Rows looked at between two breaths: a fraction of a millisecond. */
 const CHUNK_ROWS = 4096;
@@ -57,17 +57,28 @@ async function* scanIndex(segment: IndexedSegment, scan: Scan): AsyncIterable<Ui
   }
   const times = await segment.times();
   const scope = query.scope && (await scopeTest(segment, query.scope, times));
+  const records = query.events && (await segment.records());
   const chunkCount = Math.ceil((rowCount - fromRow) / CHUNK_ROWS);
-  for (let chunk = 0; chunk < chunkCount; chunk += 1) {
+  // Where a chunk begins; where records are read, with a record, so that none is expanded for two chunks.
+  const beginOf = (chunk: number): number => {
+    const row = fromRow + chunk * CHUNK_ROWS;
+    return records === undefined || row >= rowCount ? row : firstOfRecord(records, row, fromRow);
+  };
+  for (let index = 0; index < chunkCount; index += 1) {
     await pace.breathe();
-    const begin = fromRow + (scan.backwards ? chunkCount - 1 - chunk : chunk) * CHUNK_ROWS;
-    const end = Math.min(rowCount, begin + CHUNK_ROWS);
+    const chunk = scan.backwards ? chunkCount - 1 - index : index;
+    const begin = beginOf(chunk);
+    const end = Math.min(rowCount, beginOf(chunk + 1));
     let rows = rowsInTime(times, { begin, end, query, wanted: scan.wanted });
     for (const test of tests) rows = test.filter(rows);
     // Before the text: what a caller may not see must not be told by the time a search takes.
     if (scope) rows = rows.filter(scope);
     if (rows.length > 0) yield rows;
   }
+}
+
+function firstOfRecord(records: RecordTable, row: number, fromRow: number): number {
+  return Math.max(fromRow, recordOf(records, row).firstRow);
 }
 
 interface TimeFilter {

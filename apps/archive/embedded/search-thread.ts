@@ -1,8 +1,8 @@
 // A thread that looks through events for text (search-threads.ts). Bundled as a program of its own: tools/bundle.mjs.
 import { parentPort } from 'node:worker_threads';
 
-import { fittingEvents } from './event-search';
-import { READY, type SearchAnswer, type SearchTask } from './search-task';
+import { DamagedRecordError, fittingEvents } from './event-search';
+import { READY, type SearchAnswer, type SearchFindings, type SearchTask } from './search-task';
 
 parentPort?.on('message', (task: SearchTask | undefined) => {
   if (task === undefined) parentPort?.close();
@@ -11,13 +11,28 @@ parentPort?.on('message', (task: SearchTask | undefined) => {
 
 parentPort?.postMessage(READY);
 
-async function answer({ id, search, bytes, records }: SearchTask): Promise<void> {
-  const found: SearchAnswer['found'][number][] = [];
+async function answer(task: SearchTask): Promise<void> {
+  const { id } = task;
+  const message = await findAll(task).then(
+    (found): SearchAnswer => ({ id, found }),
+    (failure: unknown): SearchAnswer => ({ id, failure }),
+  );
+  parentPort?.postMessage(message);
+}
+
+async function findAll({ search, bytes, records }: SearchTask): Promise<SearchFindings> {
+  const found: (readonly number[] | string)[] = [];
   let end = 0;
   for (const { length, events } of records) {
     const data = Buffer.from(bytes.buffer, bytes.byteOffset + end, length);
     end += length;
-    found.push(await fittingEvents(search, { data, events }).catch(String));
+    found.push(await fittingEvents(search, { data, events }).catch(damageOf));
   }
-  parentPort?.postMessage({ id, found } satisfies SearchAnswer);
+  return found;
+}
+
+/** Why a record cannot be read. What is no damage is a fault of the search: it must not pass for one. */
+function damageOf(error: unknown): string {
+  if (error instanceof DamagedRecordError) return error.message;
+  throw error;
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { Match, Query, SearchRequest } from '@auditing/proto/archive';
+import { Match, Query, SearchRequest, type Condition } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
 import { pino } from 'pino';
 
@@ -85,6 +85,13 @@ test.each<[string, NonNullable<Sketch['query']>, (text: string) => boolean]>([
     { text: 'needle', conditions: [{ ...URI, negate: true }] },
     (text) => text.includes('needle') && !text.includes('pods/3"'),
   ],
+  ['text that ends one event and begins the next', { text: '}}{"level' }, () => false],
+  ['text that every event holds more than once', { text: 'a' }, (text) => text.includes('a')],
+  [
+    'text in a part of the records',
+    { text: 'needle', conditions: [{ ...URI, field: Field.NAMESPACE, values: ['ours'] }] },
+    (text) => text.includes('needle') && text.includes('"ours"'),
+  ],
   [
     'text in a scope',
     { text: 'needle', scope: OURS },
@@ -132,6 +139,32 @@ test('records that threads cannot read are passed over and counted', async () =>
   expect(opened.engine.gauges().damagedRecordCount - before).toBe(EVENTS.length / 10);
   await opened.close();
 });
+
+test.each([0, 1])(
+  'an error of the search itself, in %d threads, is the error of the query and no damage',
+  async (count) => {
+    const opened = await open(script, count);
+    await searchUntil(opened, () => opened.threads.readyCount === count);
+    // What no request can hold, for it is checked: stands for any fault of the code that looks through events.
+    const fault = { field: Field.REQUEST_URI, match: Match.PREFIX, values: [7], negate: false };
+    const conditions = [fault as unknown as Condition];
+    const search = opened.engine.search(
+      SearchRequest.create({ query: { ...Query.create(), conditions }, limit: 10 }),
+      never,
+    );
+    const failure = await (async () => {
+      for await (const part of search) expect(part.events).toEqual([]);
+    })().catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(Error);
+    const { cause = failure } = failure as Error;
+    expect(cause).toMatchObject({ name: 'TypeError' });
+    expect((cause as Error).stack).toContain('compile');
+    expect(opened.engine.gauges().damagedRecordCount).toBe(0);
+    expect(await textsOf(opened, { query: { text: 'needle' } })).toHaveLength(29);
+    expect(opened.warnings).toEqual([]);
+    await opened.close();
+  },
+);
 
 test.each([
   ['a program that is not there', new URL('file:///no/such/program.mjs')],

@@ -3,9 +3,14 @@ import { Worker } from 'node:worker_threads';
 import { semaphore, type Semaphore } from '@auditing/service/semaphore';
 import type { Logger } from 'pino';
 
-import { fittingEvents, type EventSearch, type RecordToSearch } from './event-search';
+import {
+  DamagedRecordError,
+  fittingEvents,
+  type EventSearch,
+  type RecordToSearch,
+} from './event-search';
 import type { Pace } from './pace';
-import { READY, type SearchAnswer, type SearchTask } from './search-task';
+import { READY, type SearchAnswer, type SearchFindings, type SearchTask } from './search-task';
 
 /** How threads are started. */
 export interface SearchThreadsOptions {
@@ -17,7 +22,7 @@ export interface SearchThreadsOptions {
 }
 
 /** Events that fit, or the damage of their record. */
-export type Found = readonly number[] | Error;
+export type Found = readonly number[] | DamagedRecordError;
 
 /** Without threads: one task is read and one expanded while another is searched. */
 const TURNS_MIN = 3;
@@ -41,7 +46,7 @@ export class SearchThreads {
   /**
    * Looks through records when it is their turn; `load` reads them.
    *
-   * @throws CANCELLED or DEADLINE_EXCEEDED as Pace says, and what `load` throws.
+   * @throws CANCELLED or DEADLINE_EXCEEDED as Pace says, what `load` throws, and what the search itself throws but for damage.
    */
   async find(
     search: EventSearch,
@@ -118,7 +123,7 @@ export class SearchThreads {
     this.#nextId += 1;
     const parts = records.map(({ data: { length }, events }) => ({ length, events }));
     const found = await thread.ask({ id: this.#nextId, search, bytes, records: parts });
-    return found?.map((one) => (typeof one === 'string' ? new Error(one) : one));
+    return found?.map((one) => (typeof one === 'string' ? new DamagedRecordError(one) : one));
   }
 }
 
@@ -131,18 +136,31 @@ async function findHere(
   for (const record of records) {
     await pace.breathe();
     found.push(
-      await fittingEvents(search, record).catch((cause: unknown) =>
-        cause instanceof Error ? cause : new Error(String(cause)),
-      ),
+      await fittingEvents(search, record).catch((error: unknown) => {
+        if (error instanceof DamagedRecordError) return error;
+        throw error;
+      }),
     );
   }
   return found;
 }
 
+/** Who waits for an answer. */
+interface Asker {
+  readonly resolve: (found: SearchFindings | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** The thread ended before it answered. */
+interface Unanswered {
+  readonly id: number;
+  readonly found: undefined;
+}
+
 /** A thread, and the questions that it has not answered. */
 class Thread {
   readonly #worker: Worker;
-  readonly #asked = new Map<number, (found: SearchAnswer['found'] | undefined) => void>();
+  readonly #asked = new Map<number, Asker>();
   readonly #exited: Promise<void>;
   #isClosing = false;
   /** Loading its program takes a while, in which searches need not wait for it. */
@@ -153,14 +171,14 @@ class Thread {
     this.#worker = worker;
     worker.on('message', (message: SearchAnswer | typeof READY) => {
       if (message === READY) this.isReady = true;
-      else this.#answered(message.id, message.found);
+      else this.#answered(message);
     });
     let failure: unknown;
     worker.on('error', (err) => (failure = err));
     this.#exited = new Promise((resolve) => {
       worker.on('exit', (code) => {
         if (!this.#isClosing) onFailed(this, failure ?? new Error(`exit code ${code}`));
-        for (const id of [...this.#asked.keys()]) this.#answered(id, undefined);
+        for (const id of [...this.#asked.keys()]) this.#answered({ id, found: undefined });
         resolve();
       });
     });
@@ -172,10 +190,10 @@ class Thread {
     return this.#asked.size;
   }
 
-  /** Undefined if the thread ended before it answered. */
-  ask(task: SearchTask): Promise<SearchAnswer['found'] | undefined> {
-    return new Promise((resolve) => {
-      this.#asked.set(task.id, resolve);
+  /** Undefined if the thread ended before it answered; rejects if the search failed in it. */
+  ask(task: SearchTask): Promise<SearchFindings | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#asked.set(task.id, { resolve, reject });
       this.#worker.ref();
       this.#worker.postMessage(task, [task.bytes.buffer as ArrayBuffer]);
     });
@@ -189,10 +207,11 @@ class Thread {
     await this.#exited;
   }
 
-  #answered(id: number, found: SearchAnswer['found'] | undefined): void {
-    const resolve = this.#asked.get(id);
-    this.#asked.delete(id);
+  #answered(answer: SearchAnswer | Unanswered): void {
+    const asker = this.#asked.get(answer.id);
+    this.#asked.delete(answer.id);
     if (this.#asked.size === 0) this.#worker.unref();
-    resolve?.(found);
+    if ('found' in answer) asker?.resolve(answer.found);
+    else asker?.reject(new Error('the search failed in its thread', { cause: answer.failure }));
   }
 }
