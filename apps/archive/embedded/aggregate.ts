@@ -14,7 +14,8 @@ import { DistinctCounter } from '../distinct';
 import { FACET_VALUES_MAX } from '../engine';
 import { UNINDEXED_FIELDS } from '../indexed-fields';
 import type { Values } from './column';
-import { compileQuery } from './condition';
+import { BucketCounts } from './bucket-counts';
+import { compileQuery, fitsAll } from './condition';
 import { facetValues } from './compile-condition';
 import { eventsOfRows } from './event-rows';
 import { requestUriOf } from './event-search';
@@ -24,6 +25,9 @@ import type { IndexedSegment } from './segment-index';
 
 /** More buckets than this help nobody and cost memory: archive.proto. */
 const BUCKETS_MAX = 10_000;
+
+/** A pair of numbers in a list, roughly. */
+const ENTRY_BYTES = 64;
 
 const EVERYTHING: Query = {
   start: undefined,
@@ -37,7 +41,7 @@ const EVERYTHING: Query = {
 export async function statistics(query: Query, searched: Searched): Promise<StatisticsResponse> {
   let eventCount = 0;
   const auditIds = new DistinctCounter();
-  await forEachSegment(query, searched, async (segment, chunks) => {
+  await forEachSegment(query, searched, async ({ segment, chunks }) => {
     const { codes, values } = await segment.column(Field.AUDIT_ID);
     const seen = new Uint8Array(values.length + 1);
     for await (const rows of chunks) {
@@ -58,58 +62,70 @@ export async function histogram(
   request: HistogramRequest,
   searched: Searched,
 ): Promise<HistogramResponse> {
-  const widthUs = request.intervalSeconds * 1e6;
-  const counts = new Map<number, number>();
-  let first = Infinity;
-  let last = -Infinity;
-  let total = 0;
-  await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
-    const times = await segment.times();
-    for await (const rows of chunks) {
-      let bucket = NaN;
-      let count = 0;
-      for (const row of rows) {
-        const next = Math.floor((times[row] ?? 0) / widthUs);
-        // Neighbours mostly fall into the same bucket: one look into the map for all of them.
-        if (next !== bucket) {
-          counts.set(bucket, (counts.get(bucket) ?? 0) + count);
-          bucket = next;
-          count = 0;
-          first = Math.min(first, bucket);
-          last = Math.max(last, bucket);
-        }
-        count += 1;
+  const counts = new BucketCounts(request.intervalSeconds * 1e6);
+  const check = (): void => {
+    if (counts.last - counts.first >= BUCKETS_MAX) throw tooManyBuckets(request.intervalSeconds);
+  };
+  await forEachSegment(
+    request.query ?? EVERYTHING,
+    searched,
+    async ({ segment, chunks, isWhole }) => {
+      if (isWhole) {
+        for (const [bucket, count] of await bucketsOf(segment, counts.widthUs))
+          counts.add(bucket, count);
+        check();
+        return;
       }
-      counts.set(bucket, (counts.get(bucket) ?? 0) + count);
-      if (last - first >= BUCKETS_MAX) throw tooManyBuckets(request.intervalSeconds);
-      total += rows.length;
-    }
-  });
+      const times = await segment.times();
+      for await (const rows of chunks) {
+        counts.addTimes(times, rows);
+        check();
+      }
+    },
+  );
+  const { first, last, total } = counts;
   const buckets = Array.from({ length: total === 0 ? 0 : last - first + 1 }, (_, index) => ({
     start: bucketStart(first + index, request.intervalSeconds),
-    count: BigInt(counts.get(first + index) ?? 0),
+    count: BigInt(counts.countOf(first + index)),
   }));
   return { buckets, total: BigInt(total) };
+}
+
+/** The buckets of all events of a segment. */
+function bucketsOf(segment: IndexedSegment, widthUs: number): Promise<BucketCounts['entries']> {
+  return segment.derived(`buckets-${widthUs}`, async () => {
+    const counts = new BucketCounts(widthUs);
+    counts.addTimes((await segment.times()).subarray(0, segment.summary.rowCount));
+    const value = counts.entries;
+    return { value, bytes: ENTRY_BYTES * value.length };
+  });
 }
 
 /** Counts events by the values of a field. */
 export async function facets(request: FacetsRequest, searched: Searched): Promise<FacetsResponse> {
   const counts = new Map<string, number>();
-  await forEachSegment(request.query ?? EVERYTHING, searched, async (segment, chunks) => {
-    if (UNINDEXED_FIELDS.has(request.field)) {
-      await addUris(counts, { segment, chunks, searched });
-      return;
-    }
-    const { codes, values } = await segment.column(request.field);
-    const byCode = new Uint32Array(values.length + 1);
-    for await (const rows of chunks) {
-      for (const row of rows) {
-        const code = codes[row] ?? 0;
-        byCode[code] = (byCode[code] ?? 0) + 1;
+  await forEachSegment(
+    request.query ?? EVERYTHING,
+    searched,
+    async ({ segment, chunks, isWhole }) => {
+      if (UNINDEXED_FIELDS.has(request.field)) {
+        await addUris(counts, { segment, chunks, isWhole }, searched);
+        return;
       }
-    }
-    addCounts(counts, { byCode, values, field: request.field });
-  });
+      const { field } = request;
+      const { codes, values } = await segment.column(field);
+      if (isWhole) {
+        addCounts(counts, { byCode: await codesOf(segment, field), values, field });
+        return;
+      }
+      const byCode = new Uint32Array(values.length + 1);
+      for await (const rows of chunks) {
+        for (let place = 0; place < rows.length; place += 1)
+          countOne(byCode, codes[rows[place] ?? 0] ?? 0);
+      }
+      addCounts(counts, { byCode, values, field });
+    },
+  );
   const mostFrequent = [...counts]
     .sort(([a, countA], [b, countB]) => countB - countA || (a < b ? -1 : 1))
     .slice(0, request.limit)
@@ -117,15 +133,24 @@ export async function facets(request: FacetsRequest, searched: Searched): Promis
   return { facets: mostFrequent, valueCount: BigInt(counts.size) };
 }
 
-interface SegmentChunks {
-  readonly segment: IndexedSegment;
-  readonly chunks: AsyncIterable<Uint32Array>;
-  readonly searched: Searched;
+/** How many events of a segment have each code. */
+function codesOf(segment: IndexedSegment, field: Field): Promise<Uint32Array> {
+  return segment.derived(`codes-${field}`, async () => {
+    const { codes, values } = await segment.column(field);
+    const byCode = new Uint32Array(values.length + 1);
+    for (let row = 0; row < segment.summary.rowCount; row += 1) countOne(byCode, codes[row] ?? 0);
+    return { value: byCode, bytes: byCode.byteLength };
+  });
+}
+
+function countOne(byCode: Uint32Array, code: number): void {
+  byCode[code] = (byCode[code] ?? 0) + 1;
 }
 
 async function addUris(
   counts: Map<string, number>,
-  { segment, chunks, searched }: SegmentChunks,
+  { segment, chunks }: SegmentPart,
+  searched: Searched,
 ): Promise<void> {
   for await (const rows of chunks) {
     for await (const { bytes } of eventsOfRows(segment, rows, searched)) {
@@ -162,16 +187,30 @@ function refuseTooMany(counts: ReadonlyMap<string, number>): void {
   }
 }
 
+/** What of a segment is counted. */
+interface SegmentPart {
+  readonly segment: IndexedSegment;
+  /** The rows that fit. */
+  readonly chunks: AsyncIterable<Uint32Array>;
+  /** True: every row fits, so that what was counted of the whole segment before need not be counted again. */
+  readonly isWhole: boolean;
+}
+
 async function forEachSegment(
   query: Query,
   { segments, ...reading }: Searched,
-  count: (segment: IndexedSegment, chunks: AsyncIterable<Uint32Array>) => Promise<void>,
+  count: (part: SegmentPart) => Promise<void>,
 ): Promise<void> {
   const compiled = compileQuery(query);
   for (const segment of segments) {
     const { rowCount, minTimeUs, maxTimeUs } = segment.summary;
     if (rowCount === 0 || maxTimeUs < compiled.startUs || minTimeUs > compiled.endUs) continue;
-    await count(segment, scanSegment(segment, { ...reading, query: compiled, backwards: false }));
+    await reading.pace.breathe();
+    await count({
+      segment,
+      chunks: scanSegment(segment, { ...reading, query: compiled, backwards: false }),
+      isWhole: fitsAll(compiled, segment.summary),
+    });
   }
 }
 

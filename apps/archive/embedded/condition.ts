@@ -4,6 +4,7 @@ import type { Query, ScopeEntry } from '@auditing/proto/archive';
 import { UNINDEXED_FIELDS } from '../indexed-fields';
 import { compileCondition, type CompiledCondition } from './compile-condition';
 import type { EventSearch } from './event-search';
+import type { SegmentSummary } from './segment-index';
 
 /** A query, ready to be put to rows. */
 export interface CompiledQuery {
@@ -46,6 +47,15 @@ export function compileQuery(query: Query): CompiledQuery {
       workspaces: sinceByName(query.scope.workspaces),
     },
   };
+}
+
+/** True if every event of a segment fits: then what was counted of it before still holds. */
+export function fitsAll(
+  { startUs, endUs, conditions, events, scope }: CompiledQuery,
+  { minTimeUs, maxTimeUs }: Pick<SegmentSummary, 'minTimeUs' | 'maxTimeUs'>,
+): boolean {
+  const isOpen = conditions.length === 0 && events === undefined && scope === undefined;
+  return isOpen && startUs <= minTimeUs && endUs >= maxTimeUs;
 }
 
 function sinceByName(entries: readonly ScopeEntry[]): ReadonlyMap<string, number> {

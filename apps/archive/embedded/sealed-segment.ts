@@ -148,6 +148,11 @@ export class SealedSegment implements IndexedSegment {
     });
   }
 
+  derived<Value>(name: string, work: () => Promise<Sized<Value>>): Promise<Value> {
+    // As with sections: each name is of one caller.
+    return this.#store.cache.get(`${this.start}/derived/${name}`, work) as Promise<Value>;
+  }
+
   /** It was removed: frees what is cached of it, and makes nothing anew for queries that still ask. */
   forget(): void {
     this.#isGone = true;

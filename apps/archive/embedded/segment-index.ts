@@ -1,8 +1,9 @@
 import type { KeptBatch } from '@auditing/proto/archive';
-import { Field, Priority, type RuleName } from '@auditing/proto/event';
+import { Field } from '@auditing/proto/event';
 
 import { eventTimeUs } from '../event-time';
 import { INDEXED_FIELDS } from '../indexed-fields';
+import type { Sized } from './byte-cache';
 import {
   GrowingColumn,
   GrowingNumbers,
@@ -11,6 +12,7 @@ import {
   type RowColumn,
 } from './column';
 import { IdColumn, type Ids } from './id-column';
+import { keepingRules, type KeepingRules } from './keeping-rules';
 import { KeyIndex } from './key-index';
 import type { SegmentKeys } from './sealed-keys';
 
@@ -50,6 +52,8 @@ export interface IndexedSegment {
   column(field: Field): Promise<CodedColumn>;
   records(): Promise<RecordTable>;
   keys(): Promise<SegmentKeys>;
+  /** What was worked out of all its rows; a segment that grows no more keeps it, by name, beside its columns. */
+  derived<Value>(name: string, work: () => Promise<Sized<Value>>): Promise<Value>;
 }
 
 /** The index of a segment that is being written, or rebuilt from its records. */
@@ -183,6 +187,7 @@ export class SegmentIndex {
       column: (field) => Promise.resolve(this.column(field)),
       records: () => Promise.resolve(this.records()),
       keys: () => Promise.resolve(this.#keys),
+      derived: async (_name, work) => (await work()).value,
     };
   }
 
@@ -227,33 +232,10 @@ export class SegmentIndex {
   }
 }
 
-/** The rules that keep an event, as its row tells them; undefined if there are none. */
-interface KeepingRules {
-  /** JSON text of an array. */
-  readonly names: string | undefined;
-  /** The highest of their priorities. */
-  readonly priority: string | undefined;
-}
-
-function keepingRules(rules: readonly (RuleName | undefined)[]): KeepingRules {
-  const names =
-    rules.length === 0 ? undefined : JSON.stringify(rules.map((rule) => rule?.name ?? ''));
-  return { names, priority: priorityName(rules.map((rule) => rule?.priority)) };
-}
-
 const NO_VALUES = new ListedValues([]);
 
 /** Fields that come from the verdicts, or are filled by them. */
 const OF_VERDICTS: ReadonlySet<Field> = new Set([Field.RULE, Field.PRIORITY, Field.WORKSPACE]);
-
-/** The highest of the priorities, by its name; undefined if there is none. */
-function priorityName(priorities: readonly (Priority | undefined)[]): string | undefined {
-  let highest = Priority.UNSPECIFIED;
-  for (const priority of priorities) {
-    if (priority !== undefined && priority > highest) highest = priority;
-  }
-  return highest === Priority.UNSPECIFIED ? undefined : Priority[highest];
-}
 
 /** A record of the log, and the rows of its events. */
 export interface RecordRows {
