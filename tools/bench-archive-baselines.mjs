@@ -20,7 +20,8 @@ function rowOf(text, event) {
   ];
 }
 
-export function sqliteBaseline(path) {
+/** @param transactionRows how many rows are inserted in one transaction, at least */
+export function sqliteBaseline(path, transactionRows) {
   const database = new Database(path);
   database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -200000;
     create table events (time_us integer, user text, verb text, namespace text, resource text, name text, code text, raw text);
@@ -30,18 +31,27 @@ export function sqliteBaseline(path) {
     create index by_code on events (code, time_us);`);
   const insert = database.prepare('insert into events values (?, ?, ?, ?, ?, ?, ?, ?)');
   let cpuUs = 0;
+  let openRows = 0;
+  const commit = () => {
+    if (openRows > 0) database.exec('commit');
+    openRows = 0;
+  };
   return {
     name: 'SQLite',
     id: 'sqlite',
     insert(texts, events) {
       const before = process.cpuUsage();
-      database.exec('begin');
+      if (openRows === 0) database.exec('begin');
       texts.forEach((text, at) => insert.run(...rowOf(text, events[at])));
-      database.exec('commit');
+      openRows += texts.length;
+      if (openRows >= transactionRows) commit();
       const { user, system } = process.cpuUsage(before);
       cpuUs += user + system;
     },
-    finish: () => database.exec('pragma wal_checkpoint(truncate)'),
+    finish() {
+      commit();
+      database.exec('pragma wal_checkpoint(truncate)');
+    },
     ask: (sql) => database.prepare(sql).all(),
     bytes: () => statSync(path).size,
     ingestUs: () => cpuUs,

@@ -21,8 +21,19 @@ const FULL = {
   naiveBodies: 15,
   largeRounds: 5,
   largeBodies: 6,
+  rulesWarmUp: 500,
+  rulesBodies: 60,
 };
-const QUICK = { rounds: 3, warmUp: 40, bodies: 25, naiveBodies: 6, largeRounds: 2, largeBodies: 2 };
+const QUICK = {
+  rounds: 3,
+  warmUp: 30,
+  bodies: 20,
+  naiveBodies: 4,
+  largeRounds: 3,
+  largeBodies: 1,
+  rulesWarmUp: 15,
+  rulesBodies: 10,
+};
 
 /**
  * Measures set-ups of ours: `standalone`, `services`, or both.
@@ -161,13 +172,15 @@ const FEW_RULES = 20;
 const MANY_RULES = 650;
 
 async function manyRules(context, workload, plan) {
-  const few = await startOurs(context, 'standalone', await rulesOf(context, FEW_RULES));
-  const many = await startOurs(context, 'standalone', await rulesOf(context, MANY_RULES));
-  for (const one of [few, many]) await round(one, workload, plan.warmUp);
+  const folders = [await rulesOf(context, FEW_RULES), await rulesOf(context, MANY_RULES)];
+  const [few, many] = await Promise.all(
+    folders.map((folder) => startOurs(context, 'standalone', folder)),
+  );
+  for (const one of [few, many]) await round(one, workload, plan.rulesWarmUp);
   const ratios = [];
   for (let i = 0; i < plan.rounds; i += 1) {
-    const base = await round(few, workload, plan.bodies);
-    ratios.push((await round(many, workload, plan.bodies)).us / base.us);
+    const base = await round(few, workload, plan.rulesBodies);
+    ratios.push((await round(many, workload, plan.rulesBodies)).us / base.us);
   }
   context.figures.add('rules_650_of_20_ratio', ratios);
   context.print(`${MANY_RULES} rules instead of ${FEW_RULES}: CPU x ${shown(spread(ratios))}`);

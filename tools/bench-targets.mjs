@@ -12,15 +12,20 @@ const SETTLE_TIMEOUT_MS = 60_000;
 
 /** The processes that are compared, by name. */
 export async function startTargets(context, names) {
-  const targets = {};
   const ours = {};
-  for (const name of names) ours[name] = await startOurs(context, name);
+  await Promise.all(
+    names.map(async (name) => {
+      ours[name] = await startOurs(context, name);
+    }),
+  );
   // All use one certificate, so that TLS costs all the same.
   const data = names[0] === 'standalone' ? 'data' : 'data/gateway-0';
   const tlsFolder = join(context.scratch, names[0], data, 'gateway/tls');
-  targets.floor = await startFloor(context, tlsFolder);
-  targets.naive = await startNaive(context, tlsFolder);
-  return { ...targets, ...ours };
+  const [floor, naive] = await Promise.all([
+    startFloor(context, tlsFolder),
+    startNaive(context, tlsFolder),
+  ]);
+  return { floor, naive, ...Object.fromEntries(names.map((name) => [name, ours[name]])) };
 }
 
 async function start({ root, running }, what) {
@@ -38,8 +43,10 @@ async function startNaive(context, tlsFolder) {
   const script = await context.bundle('tools/bench-naive.mjs');
   const folder = join(context.scratch, 'naive');
   mkdirSync(folder);
-  const rule = await start(context, { script, args: ['rule', join(context.root, 'config')] });
-  const archive = await start(context, { script, args: ['archive', folder] });
+  const [rule, archive] = await Promise.all([
+    start(context, { script, args: ['rule', join(context.root, 'config')] }),
+    start(context, { script, args: ['archive', folder] }),
+  ]);
   const { address: ruleAddress } = rule.addresses;
   const args = ['gateway', tlsFolder, ruleAddress, archive.addresses.address];
   const gateway = await start(context, { script, args });
@@ -67,10 +74,11 @@ export async function startOurs(context, name, env = {}) {
     const process = await app('standalone');
     return target([process], process.addresses.webhook, settled([process]));
   }
-  const rule = await app('rule');
-  const addresses = { AUDITING_RULE_ADDRESS: rule.addresses.rule };
-  const archive = await app('archive');
-  addresses.AUDITING_ARCHIVE_ADDRESS = archive.addresses.archive;
+  const [rule, archive] = await Promise.all([app('rule'), app('archive')]);
+  const addresses = {
+    AUDITING_RULE_ADDRESS: rule.addresses.rule,
+    AUDITING_ARCHIVE_ADDRESS: archive.addresses.archive,
+  };
   const alert = await app('alert', addresses);
   addresses.AUDITING_ALERT_ADDRESS = alert.addresses.alert;
   const gateways = [];

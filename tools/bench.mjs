@@ -28,9 +28,11 @@ const BENCHES = {
   alert: benchAlert,
   rules: benchRules,
   async all(bench) {
-    await benchSystem(bench, ['standalone', 'services']);
-    await benchEdges(bench);
-    await benchRules(bench);
+    await timed(bench, 'system', () => benchSystem(bench, ['standalone', 'services']));
+    await timed(bench, 'edges', () => benchEdges(bench));
+    await timed(bench, 'rules', () => benchRules(bench));
+    // SQLite and DuckDB take longer to load than the archive and all else together.
+    await timed(bench, 'archive', () => benchArchive({ ...bench, alone: true }));
   },
 };
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -81,6 +83,13 @@ try {
 if (values.json) {
   const about = { bench: name, at: new Date().toISOString(), quick, machine };
   writeFileSync(values.json, `${JSON.stringify({ ...about, ...figures.values }, null, 2)}\n`);
+}
+
+/** Says how long a part took: what makes the whole long. */
+async function timed({ print }, name, part) {
+  const begun = performance.now();
+  await part();
+  print(`\n(${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s)\n`);
 }
 
 /** An option that is a number above 0; undefined if it was not given. */
