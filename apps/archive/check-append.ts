@@ -67,13 +67,10 @@ function checkColumn({ field, values, rows }: Column, eventCount: number): void 
     throw bad('kept.batch.columns', 'known fields', `field ${field}`);
   }
   checkLength(`columns of field ${field}`, rows.length, eventCount);
-  const outside = rows.find((code) => code > values.length);
-  if (outside !== undefined) {
-    throw bad(
-      `kept.batch.columns of field ${field}`,
-      `rows from 0 to ${values.length}`,
-      String(outside),
-    );
+  const most = values.length;
+  for (const code of rows) {
+    if (code <= most) continue;
+    throw bad(`kept.batch.columns of field ${field}`, `rows from 0 to ${most}`, String(code));
   }
 }
 

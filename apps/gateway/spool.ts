@@ -106,6 +106,8 @@ const RECENT_MS = 15 * 60_000;
 
 const HEAD_BYTES = 8;
 
+const NO_EVENTS = EventBatch.create();
+
 /**
  * Bodies that are answered with 200 and not drained yet, in the order in which they came. What `put` resolved for
  * survives a crash; what it rejected may be there in part, which a re-sent copy goes on from.
@@ -179,14 +181,16 @@ export class Spool {
     const { traceParent = '', probe = '' } = meta;
     const { listSource } = body;
     const parts = cuts.map((events, part) => {
-      const batch = EventBatch.create({
+      // Not by create(), which copies all that it is given.
+      const batch: EventBatch = {
+        ...NO_EVENTS,
         id: { epoch: this.epoch, sequence, part, firstEvent: 0, eventCount: 0 },
         receivedAtUs: meta.receivedAtUs,
         eventCount: events.length,
         block: blocks[part],
         sliceBytes: events.map(({ bytes }) => bytes.length),
-      });
-      const spooled = SpooledPart.create({
+      };
+      const spooled: SpooledPart = {
         batch,
         bodyHash: meta.bodyHash,
         partCount: cuts.length,
@@ -195,7 +199,7 @@ export class Spool {
         probe,
         eventsBefore,
         bodyEnd: (meta.bodyEnd ?? true) && part === cuts.length - 1,
-      });
+      };
       eventsBefore += events.length;
       return { spooled, batch, events };
     });

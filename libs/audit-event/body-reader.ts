@@ -11,48 +11,61 @@ interface Range {
 
 /** One entry of a body, not parsed yet. */
 export interface BodyItem extends Range {
-  /** Path of the list that holds it, with its place; a function, because it is wanted only for bad items. */
-  readonly at: () => string;
+  /** Path of the value that holds it. */
+  readonly path: string;
+  /** Its place in the list that holds it; NO_INDEX if it is in none. */
+  readonly index: number;
+  /** How many values lie before the one that holds it. */
+  readonly document: number;
   /** Why it can be no event; undefined if it may be one. */
-  readonly reason?: string;
+  readonly reason: string | undefined;
 }
 
-/**
- * How the items of a list are told apart. `scanner` counts brackets and is always right. `marker` searches for the
- * bytes that begin the first item (such as `,{"level":"`), which is six times as fast: these bytes are never inside
- * a string, whose quotes would be escaped, but they can be deeper inside an item, so every item must be proven to be
- * one JSON object; if one is not, the body is read again with the scanner.
- */
-export type CutBy = 'marker' | 'scanner';
+/** The index of an item that is in no list. */
+export const NO_INDEX = -1;
+
+/** What is done while a body is read. */
+export interface ItemReader {
+  /**
+   * The position after the object that begins at `start`, which is an item of a list; -1 to have its quotes and brackets
+   * counted instead. Whoever reads items anyway spares the body a second walk.
+   */
+  end(start: number): number;
+  /** Takes the next item. */
+  item(item: BodyItem): void;
+}
 
 /** Top-level keys by which an object without a list is known for an event, in lower case. */
 const EVENT_KEYS: ReadonlySet<string> = new Set(
   EVENT_FIELDS.filter((field) => !field.includes('.')).map((field) => field.toLowerCase()),
 );
 const LIST_KEY = 'ITEMS';
+const NO_OBJECT = 'expected an event, which is a JSON object';
+const NO_EVENT =
+  'expected "items", "Items" or a field of an event such as "auditID"; the object has none of them';
 /** The byte-order mark that some programs put before UTF-8. */
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const NULL = Buffer.from('null');
-/** How an item begins if it can serve as a marker: one key with a text value, without white space. */
-const MARKER = /^\{"(level|Level|Devops|Workspace|AuditID|auditID)":"/;
-const MARKER_MAX_BYTES = 16;
+/** Items until the one who reads may give way to others: it looks at the clock then. */
+const ITEMS_A_TURN = 16;
 
-/** Walks a body and yields its items; never recurses, whatever the nesting. Throws BodyError. */
+/** Walks a body item by item; never recurses, whatever the nesting. Throws BodyError. */
 export class BodyReader {
   /** Valid once the first item is yielded. */
   listSource = Source.UNSPECIFIED;
   private documents = 0;
-  private arrays = 0;
+  private itemCount = 0;
   private readonly begin: number;
 
   constructor(
     private readonly body: Buffer,
-    private readonly cutBy: CutBy,
+    private readonly reader: ItemReader,
   ) {
     this.begin = skipSpace(body, body.subarray(0, BOM.length).equals(BOM) ? BOM.length : 0);
   }
 
-  *items(): Generator<BodyItem, void> {
+  /** Hands over one item after the other; yields now and then, for the caller to give way to others. */
+  *read(): Generator<void, void> {
     const { body } = this;
     let at = this.begin;
     if (at === body.length) {
@@ -64,20 +77,20 @@ export class BodyReader {
     while (at < body.length) {
       if (body[at] === BYTE.openBrace) at = yield* this.object(at);
       else if (body[at] === BYTE.openBracket) at = yield* this.array(at, '$');
-      else at = yield* this.scalar(at);
+      else at = this.scalar(at);
       this.documents++;
       at = skipSpace(body, at);
     }
   }
 
-  private *scalar(start: number): Generator<BodyItem, number> {
+  private scalar(start: number): number {
     const end = this.valueEnd(start, '$');
-    yield this.item({ start, end }, '$');
+    this.handOver({ start, end, path: '$', index: NO_INDEX, reason: undefined });
     return end;
   }
 
   /** A list, or one bare event. */
-  private *object(start: number): Generator<BodyItem, number> {
+  private *object(start: number): Generator<void, number> {
     const { body } = this;
     let at = skipSpace(body, start + 1);
     let isList = false;
@@ -98,22 +111,15 @@ export class BodyReader {
       else if (body[at] !== BYTE.closeBrace) throw this.unexpected(at, '"," or "}"');
     }
     at++;
-    if (!isList) yield this.bareEvent(start, at, isEvent);
+    if (isList) return at;
+    const reason = isEvent ? undefined : NO_EVENT;
+    this.handOver({ start, end: at, path: '$', index: NO_INDEX, reason });
+    if (this.isTurnOver()) yield;
     return at;
   }
 
-  private bareEvent(start: number, end: number, isEvent: boolean): BodyItem {
-    const item = this.item({ start, end }, '$');
-    if (isEvent) return item;
-    return {
-      ...item,
-      reason:
-        'expected "items", "Items" or a field of an event such as "auditID"; the object has none of them',
-    };
-  }
-
   /** The value of a list key. */
-  private *list(key: string, value: number): Generator<BodyItem, number> {
+  private *list(key: string, value: number): Generator<void, number> {
     const { body } = this;
     const lower = key.charAt(0) === key.charAt(0).toLowerCase();
     if (this.listSource === Source.UNSPECIFIED) {
@@ -125,15 +131,15 @@ export class BodyReader {
     throw new BodyError('expected an array of events or null', this.path(`$.${key}`));
   }
 
-  private *array(open: number, path: string): Generator<BodyItem, number> {
-    const { body } = this;
+  private *array(open: number, path: string): Generator<void, number> {
+    const { body, reader } = this;
     let at = skipSpace(body, open + 1);
     if (body[at] === BYTE.closeBracket) return at + 1;
-    const marker = this.cutBy === 'marker' && this.arrays++ === 0 ? markerAt(body, at) : undefined;
     for (let index = 0; ; index++) {
-      const next = marker ? body.indexOf(marker, at) : -1;
-      const end = next < 0 ? this.valueEnd(at, path) : next;
-      yield this.item({ start: at, end }, path, index);
+      const known = body[at] === BYTE.openBrace ? reader.end(at) : -1;
+      const end = known < 0 ? this.valueEnd(at, path) : known;
+      this.handOver({ start: at, end, path, index, reason: undefined });
+      if (this.isTurnOver()) yield;
       at = skipSpace(body, end);
       if (body[at] === BYTE.closeBracket) return at + 1;
       if (body[at] !== BYTE.comma) throw this.unexpected(at, '"," or "]"');
@@ -141,13 +147,21 @@ export class BodyReader {
     }
   }
 
-  private item({ start, end }: Range, path: string, index?: number): BodyItem {
-    const { body, documents } = this;
+  private isTurnOver(): boolean {
+    return ++this.itemCount % ITEMS_A_TURN === 0;
+  }
+
+  private handOver(found: Omit<BodyItem, 'document'>): void {
+    const { body, documents: document } = this;
+    const { start, end, path, index } = found;
     if (this.listSource === Source.UNSPECIFIED) this.listSource = sourceByFirstKey(body, start);
-    const place = index === undefined ? path : `${path}[${index}]`;
-    const at = () => this.path(place, documents, start);
-    if (body[start] === BYTE.openBrace) return { start, end, at };
-    return { start, end, at, reason: 'expected an event, which is a JSON object' };
+    const reason = body[start] === BYTE.openBrace ? found.reason : NO_OBJECT;
+    this.reader.item({ start, end, path, index, document, reason });
+  }
+
+  /** Where an item is: a path such as `$.items[3]`, after `byte N: ` if the body holds several values. */
+  placeOf({ path, index, document, start }: BodyItem): string {
+    return this.path(index === NO_INDEX ? path : `${path}[${index}]`, document, start);
   }
 
   /** Key and position of the value of the member at `at`. */
@@ -183,12 +197,6 @@ export class BodyReader {
     const what = at >= this.body.length ? 'the body ends' : `found ${JSON.stringify(found)}`;
     return new BodyError(`not JSON: expected ${expected}, ${what}`, `byte ${at}`);
   }
-}
-
-/** The bytes between two items, if the first item begins with a key that every item begins with. */
-function markerAt(body: Buffer, first: number): Buffer | undefined {
-  const begin = MARKER.exec(body.toString('latin1', first, first + MARKER_MAX_BYTES));
-  return begin ? Buffer.from(`,${begin[0]}`, 'latin1') : undefined;
 }
 
 /** Where no list key says it: Go-cased keys are Kube AI Hub's. */

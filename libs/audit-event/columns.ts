@@ -18,7 +18,7 @@ export function buildColumns(events: readonly DecodedEvent[], fields: readonly F
   const isFilled = events.some((event) => event.isFilled);
   return fields.map((field) => {
     const isKept = field !== Field.SOURCE && !(isFilled && field === Field.WORKSPACE);
-    const selected = isKept && rows ? rows.table.column(field, rows.rows) : undefined;
+    const selected = isKept && rows ? rows.table.column(field, rows.rows, rows.isWhole) : undefined;
     return selected ?? columnOf(events, field);
   });
 }
@@ -26,7 +26,9 @@ export function buildColumns(events: readonly DecodedEvent[], fields: readonly F
 /** Where all events are rows of one table. */
 function rowsOfOneTable(
   events: readonly DecodedEvent[],
-): { readonly table: EventTable; readonly rows: readonly number[] } | undefined {
+):
+  | { readonly table: EventTable; readonly rows: readonly number[]; readonly isWhole: boolean }
+  | undefined {
   const table = events[0]?.tableRow?.table;
   if (!table) return undefined;
   const rows: number[] = [];
@@ -34,7 +36,7 @@ function rowsOfOneTable(
     if (tableRow?.table !== table) return undefined;
     rows.push(tableRow.row);
   }
-  return { table, rows };
+  return { table, rows, isWhole: table.isWhole(rows) };
 }
 
 function columnOf(events: readonly DecodedEvent[], field: Field): Column {

@@ -1,9 +1,10 @@
-import type { Source } from '@auditing/proto/event';
-import { BodyReader, type CutBy } from './body-reader';
-import { type DecodedEvent, decodeEvent } from './decoded-event';
+import { Source } from '@auditing/proto/event';
+import { type BodyItem, BodyReader, type ItemReader, NO_INDEX } from './body-reader';
+import { type DecodedEvent, bodiesOf, decodeEvent, tabledEvent } from './decoded-event';
+import { EventScanner, type ScannedEvent } from './event-scanner';
 import { EventTable } from './event-table';
-import { type BadItem, BodyError, badItem, checkAnyGood, checkCount } from './split-body';
-import { type Pace, startPace } from './pace';
+import { type BadItem, checkAnyGood, checkCount } from './split-body';
+import { startPace } from './pace';
 
 /** Settings of decodeBody. */
 export interface DecodeOptions {
@@ -33,34 +34,59 @@ export interface DecodedBody {
  */
 export async function decodeBody(body: Buffer, options: DecodeOptions = {}): Promise<DecodedBody> {
   const pace = startPace(options);
-  try {
-    const decoded = await decodeCutBy('marker', body, pace);
-    if (decoded.badItems.length === 0) return decoded;
-  } catch (error) {
-    if (!(error instanceof BodyError)) throw error;
-  }
-  // Either the body is damaged or the marker misled: only the scanner knows which.
-  return decodeCutBy('scanner', body, pace);
-}
-
-async function decodeCutBy(cutBy: CutBy, body: Buffer, pace: Pace): Promise<DecodedBody> {
-  const reader = new BodyReader(body, cutBy);
-  const table = new EventTable();
-  const events: DecodedEvent[] = [];
-  const badItems: BadItem[] = [];
-  for (const item of reader.items()) {
-    const bytes = body.subarray(item.start, item.end);
-    const decoded = item.reason ?? tryDecode(bytes, reader.listSource);
-    if (typeof decoded !== 'string') {
-      decoded.moveInto(table);
-      events.push(decoded);
-    } else if (cutBy === 'scanner') badItems.push(badItem(item, bytes, decoded));
-    else throw new BodyError(decoded, item.at());
-    checkCount(events.length + badItems.length);
-    if (pace.isDue()) await pace.giveWay();
-  }
+  const decoding = new Decoding(body);
+  const turns = decoding.reader.read();
+  while (turns.next().done !== true) if (pace.isDue()) await pace.giveWay();
+  const { events, badItems, reader } = decoding;
   checkAnyGood(events.length, badItems);
   return { events, badItems, listSource: reader.listSource };
+}
+
+/** Reads what it can by the bytes, and has the rest parsed. */
+class Decoding implements ItemReader {
+  readonly reader: BodyReader;
+  readonly events: DecodedEvent[] = [];
+  readonly badItems: BadItem[] = [];
+  private readonly table = new EventTable();
+  private readonly scanner: EventScanner;
+  private scanned: ScannedEvent | undefined;
+
+  constructor(private readonly body: Buffer) {
+    this.reader = new BodyReader(body, this);
+    this.scanner = new EventScanner(body, this.table);
+  }
+
+  end(start: number): number {
+    this.scanned = this.scanner.scan(start);
+    return this.scanned?.end ?? -1;
+  }
+
+  item(item: BodyItem): void {
+    const { start, end } = item;
+    const bytes = this.body.subarray(start, end);
+    const decoded = item.reason ?? this.scannedEvent(item, bytes) ?? this.parsedEvent(bytes);
+    if (typeof decoded === 'string') {
+      this.badItems.push({ at: this.reader.placeOf(item), bytes, reason: decoded });
+    } else this.events.push(decoded);
+    checkCount(this.events.length + this.badItems.length);
+  }
+
+  private scannedEvent({ index, start }: BodyItem, bytes: Buffer): DecodedEvent | undefined {
+    // Who reads a list has asked already.
+    const scanned = index === NO_INDEX ? this.scanner.scan(start) : this.scanned;
+    if (scanned?.start !== start) return undefined;
+    const { row, source, hasRequestObject, hasResponseObject } = scanned;
+    return tabledEvent(bytes, source === Source.UNSPECIFIED ? this.reader.listSource : source, {
+      bodies: bodiesOf(hasRequestObject, hasResponseObject),
+      place: { table: this.table, row },
+    });
+  }
+
+  private parsedEvent(bytes: Buffer): DecodedEvent | string {
+    const decoded = tryDecode(bytes, this.reader.listSource);
+    if (typeof decoded !== 'string') decoded.moveInto(this.table);
+    return decoded;
+  }
 }
 
 /** The event, or why it is none. */

@@ -12,24 +12,47 @@ export interface TableRow {
 }
 
 /** Which bodies an event has. */
-type Bodies = Readonly<Record<BodyField, boolean>>;
+export type Bodies = Readonly<Record<BodyField, boolean>>;
+
+/** The four that there are: an event holds one of them, not one of its own. */
+const BODIES: readonly Bodies[] = [
+  { RequestObject: false, ResponseObject: false },
+  { RequestObject: true, ResponseObject: false },
+  { RequestObject: false, ResponseObject: true },
+  { RequestObject: true, ResponseObject: true },
+];
+
+/** Which bodies an event has. */
+export function bodiesOf(hasRequest: boolean, hasResponse: boolean): Bodies {
+  return BODIES[(hasRequest ? 1 : 0) + (hasResponse ? 2 : 0)] as Bodies;
+}
+
+/** What was read of an event. */
+interface Read {
+  readonly bodies: Bodies;
+  /** Undefined until somebody asks for what no row holds. */
+  readonly document: EventDocument | undefined;
+  /** Undefined until it is put into a table. */
+  readonly place: TableRow | undefined;
+}
 
 /** One event, read out of its own bytes. */
 export class DecodedEvent implements EventFields {
-  private filledWorkspace = '';
-  private place: TableRow | undefined;
-  private document: EventDocument | undefined;
   private readonly bodies: Bodies;
+  private document: EventDocument | undefined;
+  private place: TableRow | undefined;
+  private filledWorkspace = '';
 
   /** Use decodeEvent. */
   constructor(
     /** The event as received or, after `stripped`, as archived. */
     readonly bytes: Buffer,
     readonly source: Source,
-    { bodies, document }: { readonly bodies: Bodies; readonly document?: EventDocument },
+    { bodies, document, place }: Read,
   ) {
     this.bodies = bodies;
     this.document = document;
+    this.place = place;
   }
 
   /** Its row, if it was put into a table. */
@@ -59,8 +82,9 @@ export class DecodedEvent implements EventFields {
 
   get(field: EventField): JsonValue | undefined {
     const { place } = this;
-    const column = place?.table.valuesOf(field);
-    const value = place && column ? column.value(place.row) : this.whole().get(field);
+    const value = place?.table.has(field)
+      ? place.table.value(field, place.row)
+      : this.whole().get(field);
     return field === 'Workspace' && (value ?? '') === '' ? this.filledWorkspace : value;
   }
 
@@ -98,15 +122,15 @@ export class DecodedEvent implements EventFields {
     const removesRequest = strip === Strip.BODIES;
     const { RequestObject, ResponseObject } = this.bodies;
     if (!(removesResponse && ResponseObject) && !(removesRequest && RequestObject)) return this;
-    const bodies = {
-      RequestObject: RequestObject && !removesRequest,
-      ResponseObject: ResponseObject && !removesResponse,
-    };
+    const bodies = bodiesOf(RequestObject && !removesRequest, ResponseObject && !removesResponse);
     const bytes = stripBodies(this.bytes, strip);
-    const event = new DecodedEvent(bytes, this.source, { bodies });
-    event.filledWorkspace = this.filledWorkspace;
     // Bodies are in no column.
-    event.place = this.place;
+    const event = new DecodedEvent(bytes, this.source, {
+      bodies,
+      document: undefined,
+      place: this.place,
+    });
+    event.filledWorkspace = this.filledWorkspace;
     return event;
   }
 
@@ -124,11 +148,24 @@ export class DecodedEvent implements EventFields {
  */
 export function decodeEvent(bytes: Buffer, listSource: Source): DecodedEvent {
   const document = EventDocument.parse(bytes);
-  const bodies = {
-    RequestObject: document.hasObject('RequestObject'),
-    ResponseObject: document.hasObject('ResponseObject'),
-  };
-  return new DecodedEvent(bytes, sourceOf(document, listSource), { bodies, document });
+  const bodies = bodiesOf(
+    document.hasObject('RequestObject'),
+    document.hasObject('ResponseObject'),
+  );
+  return new DecodedEvent(bytes, sourceOf(document, listSource), {
+    bodies,
+    document,
+    place: undefined,
+  });
+}
+
+/** An event that was read into a table, without its JSON. */
+export function tabledEvent(
+  bytes: Buffer,
+  source: Source,
+  { bodies, place }: { readonly bodies: Bodies; readonly place: TableRow },
+): DecodedEvent {
+  return new DecodedEvent(bytes, source, { bodies, document: undefined, place });
 }
 
 function sourceOf({ head }: EventDocument, listSource: Source): Source {

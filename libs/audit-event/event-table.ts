@@ -35,83 +35,131 @@ function groups(): readonly Group[] {
   return [...byTop.values()];
 }
 
+const FIRST_ROWS = 16;
+const WIDTH = FIELDS.length;
+
 /**
- * What rules and indexes read of some events, a row each: filled while each event is parsed, so that nobody has to hold
- * on to parsed JSON, which is several times as large and would be moved about by the garbage collector.
+ * What rules and indexes read of some events, a row each: filled while each event is read, so that nobody has to hold
+ * on to parsed JSON, which is several times as large and would be moved about by the garbage collector. Nor are the rows
+ * themselves in its heap.
  */
 export class EventTable {
   /** RequestReceivedTimestamp of each row in microseconds since 1970 (UTC); 0 where absent or unreadable. */
-  readonly requestReceivedUs: number[] = [];
+  requestReceivedUs = new Float64Array(FIRST_ROWS);
   /** StageTimestamp, likewise. */
-  readonly stageUs: number[] = [];
+  stageUs = new Float64Array(FIRST_ROWS);
+  /** True if there may be values that no row has: its columns are made anew then. */
+  hasUnused = false;
+  /** For each row and each column, 1 + the place of its value, 0 where the event has no such field. */
+  private places = new Int32Array(FIRST_ROWS * WIDTH);
+  private rowCount = 0;
   private readonly columns = FIELDS.map(({ field }) => new TableColumn(field));
+  private readonly parsed = new Int32Array(WIDTH);
+
+  /** The place of a value in a column, where it is put if it is new. */
+  place(column: number, value: JsonValue): number {
+    return this.columns[column]?.place(value) ?? 0;
+  }
+
+  /** Adds an event by the places of its values, 0 for what it lacks, by column as in COLUMN_FIELDS; gives its row. */
+  addRow(places: Int32Array, requestReceivedUs: number, stageUs: number): number {
+    const row = this.rowCount;
+    if (row === this.stageUs.length) this.grow();
+    this.places.set(places, row * WIDTH);
+    this.requestReceivedUs[row] = requestReceivedUs;
+    this.stageUs[row] = stageUs;
+    this.rowCount += 1;
+    return row;
+  }
 
   /** Adds an event; gives its row. */
   add(document: EventDocument): number {
+    const { parsed } = this;
     for (const { top, fields } of GROUPS) {
       const value = document.top(top);
-      for (const { keys, place } of fields) this.columns[place]?.add(fieldOf(value, keys));
+      for (const { keys, place } of fields) {
+        parsed[place] = this.columns[place]?.placeOf(fieldOf(value, keys)) ?? 0;
+      }
     }
-    this.requestReceivedUs.push(microsFromText(document.top(RECEIVED)));
-    return this.stageUs.push(microsFromText(document.top(STAGED))) - 1;
+    const received = microsFromText(document.top(RECEIVED));
+    return this.addRow(parsed, received, microsFromText(document.top(STAGED)));
+  }
+
+  /** True if a field has a column here. */
+  has(field: EventField): boolean {
+    return PLACES[field] !== undefined;
+  }
+
+  /** The value of a field that has a column here, as EventFields says, but for a workspace that was filled in. */
+  value(field: EventField, row: number): JsonValue | undefined {
+    const column = PLACES[field] ?? 0;
+    return this.columns[column]?.values[(this.places[row * WIDTH + column] ?? 0) - 1];
+  }
+
+  /** True if `rows` are all rows that there are, in their order. */
+  isWhole(rows: readonly number[]): boolean {
+    return rows.length === this.rowCount && rows.every((row, at) => row === at);
   }
 
   /**
-   * The values of a field by their rows, as EventFields says, but for a workspace that was filled in; undefined for a
-   * field that has no column here.
+   * One field of some rows, in their order; of all rows if `isWhole`. Undefined for a field that has no column here. Its
+   * values are not to be changed: they are the table's own.
    */
-  valuesOf(field: EventField): { value(row: number): JsonValue | undefined } | undefined {
-    return this.columns[PLACES[field] ?? -1];
+  column(field: Field, rows: readonly number[], isWhole: boolean): Column | undefined {
+    const place = PLACE_OF_FIELD.get(field) ?? -1;
+    const column = this.columns[place];
+    if (column === undefined) return undefined;
+    const { places } = this;
+    const { cells } = column;
+    if (isWhole && !column.hasOdd && !this.hasUnused) {
+      const all = new Array<number>(rows.length);
+      for (let row = 0; row < all.length; row++) all[row] = places[row * WIDTH + place] ?? 0;
+      return { field, values: cells, rows: all };
+    }
+    const builder = new ColumnBuilder(field);
+    for (const row of rows) builder.add(cells[(places[row * WIDTH + place] ?? 0) - 1]);
+    return builder.column();
   }
 
-  /**
-   * One field of some rows, in their order; undefined for a field that has no column here. Not to be changed: the column
-   * of all rows is the table's own.
-   */
-  column(field: Field, rows: readonly number[]): Column | undefined {
-    return this.columns[PLACE_OF_FIELD.get(field) ?? -1]?.select(rows);
+  private grow(): void {
+    this.places = grown(this.places, new Int32Array(this.places.length * 2));
+    const twice = this.stageUs.length * 2;
+    this.requestReceivedUs = grown(this.requestReceivedUs, new Float64Array(twice));
+    this.stageUs = grown(this.stageUs, new Float64Array(twice));
   }
 }
 
+function grown<Numbers extends Int32Array | Float64Array>(old: Numbers, wider: Numbers): Numbers {
+  wider.set(old);
+  return wider;
+}
+
+/** The distinct values of a column. */
 class TableColumn {
-  private readonly kind: ColumnKind;
-  private readonly values: JsonValue[] = [];
-  private readonly cells: string[] = [];
-  private readonly rows: number[] = [];
-  private readonly places = new Map<string, number>();
+  readonly values: JsonValue[] = [];
+  readonly cells: string[] = [];
   /** True if a value is not of the column's type: then two of them may have one cell. */
-  private hasOdd = false;
+  hasOdd = false;
+  private readonly kind: ColumnKind;
+  private readonly places = new Map<string, number>();
   private last: JsonValue | undefined;
   private lastPlace = 0;
 
-  constructor(private readonly field: Field) {
+  constructor(field: Field) {
     this.kind = columnKind(field);
   }
 
-  add(value: JsonValue | undefined): void {
+  /** As place; 0 for what is missing. */
+  placeOf(value: JsonValue | undefined): number {
     // What an event has in a field, the next one mostly has too.
     if (value !== this.last && !(this.kind === 'list' && isSameList(value, this.last))) {
       this.last = value;
       this.lastPlace = value === undefined || value === null ? 0 : this.place(value);
     }
-    this.rows.push(this.lastPlace);
+    return this.lastPlace;
   }
 
-  value(row: number): JsonValue | undefined {
-    return this.values[(this.rows[row] ?? 0) - 1];
-  }
-
-  select(rows: readonly number[]): Column {
-    const isWhole = rows.length === this.rows.length && rows.every((row, at) => row === at);
-    if (isWhole && !this.hasOdd) {
-      return { field: this.field, values: this.cells, rows: this.rows };
-    }
-    const builder = new ColumnBuilder(this.field);
-    for (const row of rows) builder.add(this.cells[(this.rows[row] ?? 0) - 1]);
-    return builder.column();
-  }
-
-  private place(value: JsonValue): number {
+  place(value: JsonValue): number {
     const cell = cellText(value, this.kind);
     if (!isOfKind(value, this.kind)) {
       this.hasOdd = true;

@@ -1,6 +1,6 @@
 import type { Source } from '@auditing/proto/event';
 import { BodyError } from './body-error';
-import { type BodyItem, BodyReader } from './body-reader';
+import { BodyReader } from './body-reader';
 
 export { BodyError };
 
@@ -44,15 +44,21 @@ export interface SplitBody {
  * but values in it.
  */
 export function splitBody(body: Buffer): SplitBody {
-  const reader = new BodyReader(body, 'scanner');
   const slices: Buffer[] = [];
   const badItems: BadItem[] = [];
-  for (const item of reader.items()) {
-    const bytes = body.subarray(item.start, item.end);
-    if (item.reason === undefined) slices.push(bytes);
-    else badItems.push(badItem(item, bytes, item.reason));
-    checkCount(slices.length + badItems.length);
-  }
+  const reader = new BodyReader(body, {
+    end: () => -1,
+    item(item) {
+      const { start, end, reason } = item;
+      const bytes = body.subarray(start, end);
+      if (reason === undefined) slices.push(bytes);
+      else badItems.push({ at: reader.placeOf(item), bytes, reason });
+      checkCount(slices.length + badItems.length);
+    },
+  });
+  const turns = reader.read();
+  // Nobody waits for a turn here.
+  while (turns.next().done !== true);
   checkAnyGood(slices.length, badItems);
   return { slices, badItems, listSource: reader.listSource };
 }
@@ -71,9 +77,4 @@ export function checkAnyGood(goodCount: number, badItems: readonly BadItem[]): v
   const all =
     badItems.length === 1 ? '' : `none of ${badItems.length} items is an event; the first: `;
   throw new BodyError(`${all}${first.reason}`, first.at);
-}
-
-/** Describes an item that is no event. */
-export function badItem(item: BodyItem, bytes: Buffer, reason: string): BadItem {
-  return { at: item.at(), bytes, reason };
 }

@@ -1,4 +1,4 @@
-import { BYTE, MAX_DEPTH, skipSpace } from './json-bytes';
+import { BYTE, MAX_DEPTH, passPlain, skipSpace } from './json-bytes';
 
 /** What a byte does inside a string. */
 const PLAIN = 0;
@@ -9,82 +9,72 @@ const IN_STRING = new Uint8Array(256).fill(FORBIDDEN, 0, 0x20);
 IN_STRING[BYTE.quote] = ENDS;
 IN_STRING[BYTE.backslash] = ESCAPES;
 
-const ESCAPED = new Set(Buffer.from('"\\/bfnrt'));
+const ESCAPED = setOf('"\\/bfnrt');
 const U = 0x75;
-const HEX = new Set(Buffer.from('0123456789abcdefABCDEF'));
-const IN_NUMBER = new Set(Buffer.from('0123456789+-.eE'));
+const HEX = setOf('0123456789abcdefABCDEF');
+const IN_NUMBER = setOf('0123456789+-.eE');
 const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
-const WORDS = [Buffer.from('true'), Buffer.from('false'), Buffer.from('null')];
+const ZERO = 0x30;
+const NINE = 0x39;
+const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
+
+/** For each open bracket of the value that is being passed: 1 if it is an object. Nothing here is entered twice at once. */
+const IS_OBJECT = new Uint8Array(MAX_DEPTH);
+
+function setOf(characters: string): Uint8Array {
+  const set = new Uint8Array(256);
+  for (const byte of Buffer.from(characters)) set[byte] = 1;
+  return set;
+}
+
+/** True if the bytes are one JSON value, as passValue sees it, with nothing but white space around it. */
+export function isValidJson(bytes: Buffer): boolean {
+  const end = passValue(bytes, skipSpace(bytes, 0));
+  return end >= 0 && skipSpace(bytes, end) === bytes.length;
+}
 
 /**
- * True if the bytes are one JSON value, as JSON.parse sees it (bytes that are not UTF-8 are allowed inside strings),
- * nested at most MAX_DEPTH deep.
+ * The position after the JSON value that begins at `position`, as JSON.parse sees it (bytes that are not UTF-8 are allowed
+ * inside strings), nested at most MAX_DEPTH deep; -1 if there is none.
  *
  * It builds nothing and does not recurse: a request body can be proven to be JSON for a fraction of the time that
  * parsing it takes.
  */
-export function isValidJson(bytes: Buffer): boolean {
-  const isObject = new Uint8Array(64);
-  const state = { bytes, isObject, depth: 0 };
-  let at = skipSpace(bytes, 0);
-  for (;;) {
-    at = enterValue(state, at);
-    at = at < 0 ? -1 : leaveValue(state, at);
-    if (at < 0) return false;
-    if (state.depth === 0) return skipSpace(bytes, at) === bytes.length;
-  }
-}
-
-interface State {
-  readonly bytes: Buffer;
-  /** For each open bracket: 1 if it is an object. Grows up to MAX_DEPTH. */
-  isObject: Uint8Array;
-  depth: number;
-}
-
-/** Passes a scalar or an empty object or array, or goes to the first value inside one. -1 if there is none. */
-function enterValue(state: State, position: number): number {
-  const { bytes } = state;
+export function passValue(bytes: Buffer, position: number): number {
   let at = position;
+  let depth = 0;
   for (;;) {
     const first = bytes[at];
-    if (first === BYTE.quote) return passString(bytes, at);
-    const object = first === BYTE.openBrace;
-    if (!object && first !== BYTE.openBracket) return passWord(bytes, at);
-    if (state.depth === MAX_DEPTH) return -1;
-    at = skipSpace(bytes, at + 1);
-    if (bytes[at] === (object ? BYTE.closeBrace : BYTE.closeBracket)) return at + 1;
-    push(state, object);
-    if (object) at = passKey(bytes, at);
-    if (at < 0) return -1;
-  }
-}
-
-/** Closes what ends after a value and goes to the next value; -1 if neither is there. */
-function leaveValue(state: State, position: number): number {
-  const { bytes } = state;
-  let at = position;
-  while (state.depth > 0) {
-    at = skipSpace(bytes, at);
-    const object = state.isObject[state.depth - 1] === 1;
-    if (bytes[at] === BYTE.comma) {
-      const next = skipSpace(bytes, at + 1);
-      return object ? passKey(bytes, next) : next;
+    const isObject = first === BYTE.openBrace;
+    if (first === BYTE.quote) at = passString(bytes, at);
+    else if (isObject || first === BYTE.openBracket) {
+      if (depth === MAX_DEPTH) return -1;
+      at = skipSpace(bytes, at + 1);
+      if (bytes[at] === (isObject ? BYTE.closeBrace : BYTE.closeBracket)) at++;
+      else {
+        IS_OBJECT[depth++] = isObject ? 1 : 0;
+        if (isObject) at = passKey(bytes, at);
+        if (at < 0) return -1;
+        continue;
+      }
+    } else at = passWord(bytes, at);
+    // Closes what ends after the value, and goes to the next one.
+    for (;;) {
+      if (depth === 0 || at < 0) return at;
+      at = skipSpace(bytes, at);
+      const next = bytes[at];
+      const inObject = IS_OBJECT[depth - 1] === 1;
+      if (next === BYTE.comma) {
+        at = skipSpace(bytes, at + 1);
+        if (inObject) at = passKey(bytes, at);
+        if (at < 0) return -1;
+        break;
+      }
+      if (next !== (inObject ? BYTE.closeBrace : BYTE.closeBracket)) return -1;
+      depth--;
+      at++;
     }
-    if (bytes[at] !== (object ? BYTE.closeBrace : BYTE.closeBracket)) return -1;
-    state.depth--;
-    at++;
   }
-  return at;
-}
-
-function push(state: State, object: boolean): void {
-  if (state.depth === state.isObject.length) {
-    const larger = new Uint8Array(Math.min(MAX_DEPTH, state.isObject.length * 4));
-    larger.set(state.isObject);
-    state.isObject = larger;
-  }
-  state.isObject[state.depth++] = object ? 1 : 0;
 }
 
 /** The position of the value behind the key at `position`. */
@@ -92,22 +82,24 @@ function passKey(bytes: Buffer, position: number): number {
   if (bytes[position] !== BYTE.quote) return -1;
   const end = passString(bytes, position);
   if (end < 0) return -1;
-  const colon = skipSpace(bytes, end);
+  const colon = bytes[end] === BYTE.colon ? end : skipSpace(bytes, end);
   return bytes[colon] === BYTE.colon ? skipSpace(bytes, colon + 1) : -1;
 }
 
-function passString(bytes: Buffer, position: number): number {
+/** The position after the string whose opening quote is at `position`; -1 if it is not valid. */
+export function passString(bytes: Buffer, position: number): number {
   const { length } = bytes;
-  for (let at = position + 1; at < length; at++) {
+  let at = passPlain(bytes, position + 1);
+  for (; at < length; at++) {
     const does = IN_STRING[bytes[at] ?? 0];
     if (does === PLAIN) continue;
     if (does === ENDS) return at + 1;
     if (does === FORBIDDEN) return -1;
     at++;
     if (bytes[at] === U) {
-      for (let digit = 1; digit <= 4; digit++) if (!HEX.has(bytes[at + digit] ?? 0)) return -1;
+      for (let digit = 1; digit <= 4; digit++) if (!HEX[bytes[at + digit] ?? 0]) return -1;
       at += 4;
-    } else if (!ESCAPED.has(bytes[at] ?? 0)) {
+    } else if (!ESCAPED[bytes[at] ?? 0]) {
       return -1;
     }
   }
@@ -115,13 +107,23 @@ function passString(bytes: Buffer, position: number): number {
 }
 
 function passWord(bytes: Buffer, position: number): number {
-  for (const word of WORDS) {
-    const end = position + word.length;
-    if (bytes[position] === word[0]) {
-      return bytes.subarray(position, end).equals(word) ? end : -1;
-    }
-  }
+  const first = bytes[position] ?? 0;
+  // Whole numbers without a sign are the most.
   let end = position;
-  while (IN_NUMBER.has(bytes[end] ?? 0)) end++;
+  if (first > ZERO && first <= NINE) {
+    while (isDigit(bytes[end] ?? 0)) end++;
+    if (!IN_NUMBER[bytes[end] ?? 0]) return end;
+  }
+  for (const word of WORDS) if (word[0] === first) return passText(bytes, position, word);
+  while (IN_NUMBER[bytes[end] ?? 0]) end++;
   return NUMBER.test(bytes.toString('latin1', position, end)) ? end : -1;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
+
+function passText(bytes: Buffer, position: number, text: Buffer): number {
+  for (let at = 0; at < text.length; at++) if (bytes[position + at] !== text[at]) return -1;
+  return position + text.length;
 }

@@ -8,6 +8,7 @@ const QUOTE = 0x22;
 /** The API server refuses longer ones. */
 const ID_MAX_BYTES = 256;
 const PLAIN_ID = /^[\w.:-]+$/;
+const NO_EVENTS = EventBatch.create();
 
 /**
  * The bytes of a batch as a record of the log: the block as it came, the rest compressed. `slices` are the events of the
@@ -17,7 +18,7 @@ export async function encodeRecord(
   kept: KeptBatch,
   slices: readonly Buffer[],
 ): Promise<Uint8Array> {
-  const batch = kept.batch ?? EventBatch.create();
+  const batch = kept.batch ?? NO_EVENTS;
   const idColumn = batch.columns.find(({ field }) => field === Field.AUDIT_ID);
   const isDerived =
     idColumn !== undefined && slices.every((slice, row) => idOf(slice) === cell(idColumn, row));
@@ -25,13 +26,16 @@ export async function encodeRecord(
   const indexed = batch.columns.filter(
     (column) => !isTold(column) && !(isDerived && column === idColumn),
   );
-  const told = KeptBatch.create({
-    batch: { columns: batch.columns.filter(isTold) },
-    positions: kept.positions,
-    ...(kept.verdicts && { verdicts: kept.verdicts }),
-  });
+  // Not by create(), which copies all that it is given.
+  const told: KeptBatch = {
+    ...kept,
+    batch: { ...NO_EVENTS, columns: batch.columns.filter(isTold) },
+    packed: undefined,
+    packedColumns: undefined,
+    derivedFields: [],
+  };
   const { requestReceivedUs, stageUs } = batch;
-  const columns = EventBatch.create({ requestReceivedUs, stageUs, columns: indexed });
+  const columns: EventBatch = { ...NO_EVENTS, requestReceivedUs, stageUs, columns: indexed };
   return KeptBatch.encode({
     batch: { ...batch, requestReceivedUs: [], stageUs: [], columns: [] },
     positions: [],
