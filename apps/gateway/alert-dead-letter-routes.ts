@@ -37,7 +37,7 @@ export const ALERT_DEAD_LETTER_ROUTES: readonly ApiRoute[] = [
   {
     method: 'DELETE',
     path: PATH,
-    need: 'all events',
+    need: 'dead letters',
     summary: 'Takes deliveries off the list of those given up. The alerts stay in the history.',
     parameters: [IDS, ALL_OF],
     answerSchema: DELETED,
@@ -50,7 +50,7 @@ export const ALERT_DEAD_LETTER_ROUTES: readonly ApiRoute[] = [
   {
     method: 'POST',
     path: `${PATH}/redrive`,
-    need: 'all events',
+    need: 'dead letters',
     summary: 'Sends deliveries that were given up anew, under the id they had.',
     parameters: [IDS, ALL_OF],
     answerSchema: REDRIVEN,

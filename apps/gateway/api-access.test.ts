@@ -16,12 +16,13 @@ let cluster: ReviewApi;
 let directory: string;
 let api: TestQueryApi;
 
-/** Alice sees the namespace demo, root sees all, and nobody sees nothing. */
+/** Alice sees the namespace demo, viewer sees all events, nobody sees nothing, and root may do all. */
 beforeEach(async () => {
   cluster = await reviewApi();
-  for (const user of ['alice', 'root', 'nobody']) cluster.users.set(`${user}-token`, user);
+  for (const user of ['alice', 'root', 'viewer', 'nobody']) cluster.users.set(`${user}-token`, user);
   cluster.rights.add('alice list events/demo').add('root list events');
-  cluster.rights.add('root list rules.auditing.kubesphere.io');
+  cluster.rights.add('viewer list events').add('root list rules.auditing.kubesphere.io');
+  cluster.rights.add('root update deadletters.auditing.kubesphere.io');
   const client = kubeClient(cluster.api.connection);
   await client.request({
     method: 'POST',
@@ -90,6 +91,8 @@ describe.each(QUESTIONS)('%s %s, which needs %s', (method, path, need) => {
     expect(await statusOf(path, 'unknown', method)).toBe(401);
     expect(await statusOf(path, 'root', method)).toBe(200);
     expect(await statusOf(path, 'alice', method)).toBe(need === 'events' ? 200 : 403);
+    const isOfEvents = need !== 'rules' && need !== 'dead letters';
+    expect(await statusOf(path, 'viewer', method)).toBe(isOfEvents ? 200 : 403);
   });
 });
 

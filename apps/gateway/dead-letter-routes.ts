@@ -64,7 +64,7 @@ function actions(intake: Intake): readonly ApiRoute[] {
     {
       method: 'POST',
       path: `${OWN_API}/dead-letters/:hash/redrive`,
-      need: 'all events',
+      need: 'dead letters',
       summary: 'Takes one as if it had just come. It is removed once its events are in the spool.',
       parameters: [HASH],
       answerSchema: REDRIVEN,
@@ -73,7 +73,7 @@ function actions(intake: Intake): readonly ApiRoute[] {
     {
       method: 'DELETE',
       path: `${OWN_API}/dead-letters/:hash`,
-      need: 'all events',
+      need: 'dead letters',
       summary: 'Removes one for good.',
       parameters: [HASH],
       answerSchema: DELETED,

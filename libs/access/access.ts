@@ -35,6 +35,12 @@ export interface AccessOptions {
 
 const EVERYTHING: Grant = { scope: undefined };
 
+/** Rights in a cluster that say nothing of events. No object `deadletters` exists: it is a name for Roles. */
+const RIGHTS = {
+  rules: { group: 'auditing.kubesphere.io', resource: 'rules', verb: 'list' },
+  'dead letters': { group: 'auditing.kubesphere.io', resource: 'deadletters', verb: 'update' },
+} as const;
+
 /** The one check that HTTP and gRPC share. Without certificates, token and Kubernetes everybody may do everything: such a port listens on this machine alone. */
 export function accessBy(options: AccessOptions): Access {
   const { config, reviews, hasCertificates } = options;
@@ -120,10 +126,10 @@ async function userOf({ token }: Caller, reviews: Reviews): Promise<KubeUser> {
 async function grantOf(need: Need, user: KubeUser, options: AccessOptions): Promise<Grant> {
   const { reviews, config } = options;
   if (reviews === undefined) return EVERYTHING;
-  if (need === 'rules') {
-    const rules = { group: 'auditing.kubesphere.io', resource: 'rules', verb: 'list' };
-    if (await reviewed(() => reviews.allows(user, rules))) return EVERYTHING;
-    throw denied(user, 'to list rules.auditing.kubesphere.io in the whole cluster');
+  if (need === 'rules' || need === 'dead letters') {
+    const right = RIGHTS[need];
+    if (await reviewed(() => reviews.allows(user, right))) return EVERYTHING;
+    throw denied(user, `to ${right.verb} ${right.resource}.${right.group} in the whole cluster`);
   }
   const scope = await reviewed(() => scopeOf(user, reviews, config.eventsGroup));
   if (need === 'events' || scope === undefined) return { scope };

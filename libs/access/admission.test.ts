@@ -132,6 +132,7 @@ const NEEDS = [
   'rules',
   'all events',
   'all events or rule',
+  'dead letters',
 ] as const;
 
 describe.each([
@@ -153,7 +154,7 @@ describe.each([
     const target = await serve(true, expected);
     const ended = await callAll(target, true, showing);
     // What all events need, a tool shows as it shows that for its own.
-    const expectedCodes = [...codes.slice(0, 4), codes[3], codes[4] ?? codes[3]];
+    const expectedCodes = [...codes.slice(0, 4), codes[3], codes[4] ?? codes[3], codes[3]];
     expect(NEEDS.map((need) => [...(ended[need] ?? [])])).toEqual(
       expectedCodes.map((code) => [code]),
     );

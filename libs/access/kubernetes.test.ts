@@ -131,6 +131,14 @@ test('all events and rules take a right of their own', async () => {
   expect(await ask('r-token', 'all events')).toEqual({ scope: undefined });
 });
 
+test('who sees all dead letters may not change them: that takes a right of its own', async () => {
+  const refused = await refusal(ask('r-token', 'dead letters'));
+  expect(refused.code).toBe(status.PERMISSION_DENIED);
+  expect(refused.message).toContain('update deadletters.auditing.kubesphere.io');
+  cluster.rights.add('alice update deadletters.auditing.kubesphere.io');
+  expect(await ask('a-token', 'dead letters')).toEqual({ scope: undefined });
+});
+
 test('no token and an unknown one are refused', async () => {
   const none = await refusal(ask(undefined));
   expect(none.code).toBe(status.UNAUTHENTICATED);
@@ -151,7 +159,14 @@ test('an API server that is away is no refusal, and is asked again at once', asy
 test('the rule service may ask how receivers fare, and nothing else', async () => {
   const rule = { names: ['auditing-rule'], token: undefined };
   expect(await access('all events or rule', rule)).toEqual({ scope: undefined });
-  for (const need of ['gateway', 'gateway or alert', 'events', 'all events', 'rules'] as const)
+  for (const need of [
+    'gateway',
+    'gateway or alert',
+    'events',
+    'all events',
+    'rules',
+    'dead letters',
+  ] as const)
     await expect(access(need, rule)).rejects.toThrow();
   // For people it is what all events need.
   const refused = await refusal(ask('a-token', 'all events or rule'));

@@ -8,6 +8,7 @@
  * - `all events`: to see the events of all namespaces and of the cluster.
  * - `all events or rule`: that, or the certificate of the rule service.
  * - `rules`: to see the rules.
+ * - `dead letters`: to send anew what was given up, or to remove it.
  */
 export type Need =
   | 'open'
@@ -16,7 +17,8 @@ export type Need =
   | 'events'
   | 'all events'
   | 'all events or rule'
-  | 'rules';
+  | 'rules'
+  | 'dead letters';
 
 /** The need of each gRPC call that any of our servers answers. A call that is not here is refused. */
 export const RPC_NEEDS: Readonly<Record<string, Need>> = {
@@ -49,8 +51,8 @@ export const RPC_NEEDS: Readonly<Record<string, Need>> = {
   '/auditing.v1.AlertService/TestReceiver': 'all events',
   '/auditing.v1.AlertService/Probe': 'all events',
   '/auditing.v1.AlertService/DeadLetters': 'all events',
-  '/auditing.v1.AlertService/RedriveDeadLetters': 'all events',
-  '/auditing.v1.AlertService/DeleteDeadLetters': 'all events',
+  '/auditing.v1.AlertService/RedriveDeadLetters': 'dead letters',
+  '/auditing.v1.AlertService/DeleteDeadLetters': 'dead letters',
   '/auditing.v1.GatewayService/SenderFiles': 'all events',
   '/grpc.health.v1.Health/Check': 'open',
   '/grpc.health.v1.Health/List': 'open',
