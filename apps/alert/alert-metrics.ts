@@ -153,8 +153,25 @@ export function outboxMetrics(registry: Registry, outbox: Outbox, now: () => num
   });
 }
 
-/** Registers what instances are owed that do not keep up with the others. */
-export function owedMetrics(registry: Registry, receivers: () => readonly ReceiverStatus[]): void {
+/** Registers what instances lack that others took: a label `instance` is there as long as its instance. */
+export function instanceMetrics(
+  registry: Registry,
+  receivers: () => readonly ReceiverStatus[],
+): void {
+  new Counter({
+    name: 'auditing_alert_instance_refused_alerts_total',
+    help: 'Alerts that an instance of an Alertmanager refused and another one took.',
+    labelNames: ['receiver', 'instance'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { name: receiver, instances } of receivers()) {
+        for (const { address, refusedCount } of instances) {
+          this.inc({ receiver, instance: address }, refusedCount);
+        }
+      }
+    },
+  });
   new Gauge({
     name: 'auditing_alert_owed_alerts',
     help: 'Alerts that other instances of an Alertmanager took and this one has not had yet.',

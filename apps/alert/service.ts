@@ -10,7 +10,7 @@ import { grpcService } from '@auditing/service/grpc-service';
 import { openGrpcCredentials } from '@auditing/service/grpc-tls';
 import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
-import { alertMetrics, outboxMetrics, owedMetrics, type AlertMetrics } from './alert-metrics';
+import { alertMetrics, outboxMetrics, instanceMetrics, type AlertMetrics } from './alert-metrics';
 import { alertApi } from './alert-service';
 import { SETTINGS, type AlertConfig } from './config';
 import { DELIVERY_BACKOFF } from './courier';
@@ -99,7 +99,7 @@ function work(context: Context<AlertConfig>, works: Works): Dispatcher {
     digestAll: (name) => teller.digestAll(name),
   });
   closeLater('couriers', () => dispatcher.close());
-  owedMetrics(context.metrics, () => dispatcher.status());
+  instanceMetrics(context.metrics, () => dispatcher.status());
   tidyNowAndThen(context, works.outbox);
   untilClosed(context, 'updates and digests', (signal) => teller.run(signal));
   if (fallback !== '') {

@@ -125,7 +125,7 @@ test('receivers are listed with their instances', async () => {
         name: 'am',
         pendingCount: 5,
         oldestPending: '1970-01-01T00:00:01.000000Z',
-        instances: [{ address: 'http://am:9093', available: true, owedCount: 2 }],
+        instances: [{ address: 'http://am:9093', available: true, owedCount: 2, refusedCount: 0 }],
       },
     ],
   });

@@ -19,7 +19,8 @@ let api: TestQueryApi;
 /** Alice sees the namespace demo, viewer sees all events, nobody sees nothing, and root may do all. */
 beforeEach(async () => {
   cluster = await reviewApi();
-  for (const user of ['alice', 'root', 'viewer', 'nobody']) cluster.users.set(`${user}-token`, user);
+  for (const user of ['alice', 'root', 'viewer', 'nobody'])
+    cluster.users.set(`${user}-token`, user);
   cluster.rights.add('alice list events/demo').add('root list events');
   cluster.rights.add('viewer list events').add('root list rules.auditing.kubesphere.io');
   cluster.rights.add('root update deadletters.auditing.kubesphere.io');

@@ -221,7 +221,12 @@ export const RECEIVERS = object({
         pendingCount: COUNT,
         oldestPending: TIME,
         instances: list(
-          object({ address: TEXT, available: { type: 'boolean' }, owedCount: COUNT }),
+          object({
+            address: TEXT,
+            available: { type: 'boolean' },
+            owedCount: COUNT,
+            refusedCount: COUNT,
+          }),
         ),
       },
       ['name', 'type', 'problem', 'lastError', 'pendingCount', 'instances'],

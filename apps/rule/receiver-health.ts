@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 
 /** People look at the status; what must wake somebody up is an alert of Prometheus. */
 const ASK_EVERY_MS = 15_000;
-/** Errors of receivers can be pages of HTML. */
+/** Of an answer the alert service tells 100 characters; errors of TLS and of several addresses can be longer. */
 const MAX_MESSAGE = 300;
 
 /** A receiver as the status of the Webhook resource shows it. */

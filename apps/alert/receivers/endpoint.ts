@@ -10,8 +10,11 @@ import type { Answer } from './receiver';
 
 /** What is read of an answer: of a POST its text is for people, of a GET it is some ten thousand alerts. */
 const ANSWER_MAX_BYTES = { POST: 1_024 * 1_024, GET: 16 * 1_024 * 1_024 };
-/** What is kept of it as the reason of a refusal. */
-const REASON_MAX_CHARS = 500;
+/**
+ * What is told of it, in the status of receivers and of the Webhook resource, in dead letters, in the log: enough for the words
+ * of a refusal. It comes from whatever a url points to, which may be a page that who reads the status must not see.
+ */
+const REASON_MAX_CHARS = 100;
 /** An idle connection is closed before the usual 60 s of servers and proxies, so that none dies under a request. */
 const KEEP_ALIVE_MS = 30_000;
 /** A server's wish to be left alone is granted up to this long; more is a mistake in its clock or its units. */
@@ -205,11 +208,12 @@ function retryAfter(value: string | string[] | undefined): number | undefined {
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), RETRY_AFTER_MAX_MS);
 }
 
+/** The beginning of it, on one line, without what is not seen or turns the direction of text. */
 function readable(text: string): string {
-  return text
-    .replace(/\p{Cc}+/gu, ' ')
-    .trim()
-    .slice(0, REASON_MAX_CHARS);
+  const line = text.replace(/[\p{C}\p{Z}]+/gu, ' ').trim();
+  return Array.from(line.slice(0, 2 * REASON_MAX_CHARS))
+    .slice(0, REASON_MAX_CHARS)
+    .join('');
 }
 
 /** Reads up to the limit, and hangs up on an answer that is longer. */

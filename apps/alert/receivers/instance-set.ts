@@ -13,8 +13,8 @@ import type { Answer, ReceiverOptions } from './receiver';
 const DISCOVERY_AGE_MS = 30_000;
 /** Alerts go out one request after the other, while an older one may still be repaired. */
 const CONNECTIONS = 2;
-/** Between two lines of log that one instance is owed too much. */
-const OVERFLOW_LOG_MS = 60_000;
+/** Between two lines of log of one instance that say the same: each further alert of a flood would write one. */
+const SAME_LOG_MS = 60_000;
 
 /** How instances are reached. */
 export interface InstanceSetOptions extends ReceiverOptions {
@@ -92,7 +92,10 @@ class Instances {
     for (const instance of all) if (!asked.includes(instance)) instance.postBehind(alerts);
     for (const attempt of attempts) {
       void attempt.answer.then(
-        ({ kind }) => kind === 'retry' && attempt.instance.postBehind(alerts),
+        (other) => {
+          if (other.kind === 'retry') attempt.instance.postBehind(alerts);
+          if (other.kind === 'refused') attempt.instance.refused(alerts.length, other.reason);
+        },
         () => undefined,
       );
     }
@@ -158,6 +161,7 @@ class Instances {
       address: one.endpoint.name,
       available: one.isAvailable,
       owedCount: one.owedCount,
+      refusedCount: one.refusedCount,
     }));
   }
 
@@ -208,20 +212,24 @@ class Instances {
   #instance(place: Place): Instance {
     const { name, holdMs, log, onOverflow } = this.#options;
     const endpoint = this.#open(place);
-    let loggedAtMs = -Infinity;
+    const about = { receiver: name, instance: endpoint.name };
+    const logOverflow = seldom((alerts: number) =>
+      log.warn(
+        { ...about, alerts },
+        'instance is away for too many alerts: once it is back it gets all that still fire',
+      ),
+    );
+    const logRefusal = seldom((alerts: number, reason: string) =>
+      log.warn({ ...about, alerts, reason }, 'instance refuses alerts that another one took'),
+    );
     return new Instance(endpoint, {
       basePath: basePathOf(place.url),
       holdMs,
       onOverflow(alerts) {
         onOverflow(name, alerts);
-        // Each further alert of a flood drops some.
-        if (Date.now() - loggedAtMs < OVERFLOW_LOG_MS) return;
-        loggedAtMs = Date.now();
-        log.warn(
-          { receiver: name, instance: endpoint.name, alerts },
-          'instance is away for too many alerts: once it is back it gets all that still fire',
-        );
+        logOverflow(alerts);
       },
+      onRefusal: logRefusal,
     });
   }
 
@@ -231,6 +239,16 @@ class Instances {
     const how = { caBundle, access, blocked, tryTimeoutMs, connections: CONNECTIONS };
     return openEndpoint({ ...where, ...how });
   }
+}
+
+/** Does something, but not again before some time has passed. */
+function seldom<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void {
+  let doneAtMs = -Infinity;
+  return (...args) => {
+    if (Date.now() - doneAtMs < SAME_LOG_MS) return;
+    doneAtMs = Date.now();
+    work(...args);
+  };
 }
 
 function keyOf({ url, address }: Place): string {

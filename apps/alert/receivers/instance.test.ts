@@ -30,6 +30,7 @@ function instanceOf(post: () => Promise<Answer>) {
   const instance = new Instance(endpoint, {
     ...{ basePath: '', holdMs: 600_000 },
     onOverflow: (count) => overflows.push(count),
+    onRefusal: () => undefined,
   });
   return { instance, posted, overflows };
 }

@@ -26,6 +26,8 @@ export interface InstanceOptions {
   readonly holdMs: number;
   /** Told how many alerts it is owed no more, because it is owed too much; it then lacks alerts until it is settled. */
   readonly onOverflow: (alertCount: number) => void;
+  /** Told of alerts that it refused and another instance took, and why. */
+  readonly onRefusal: (alertCount: number, reason: string) => void;
 }
 
 /** One Alertmanager. While it is away it is owed what the others took, for as long as those alerts last. */
@@ -46,11 +48,14 @@ export class Instance {
   #startedAt: string | undefined;
   /** The start since when it has all our alerts; undefined until that is known. */
   #settledSince: string | undefined;
+  #refusedCount = 0;
   readonly #onOverflow: InstanceOptions['onOverflow'];
+  readonly #onRefusal: InstanceOptions['onRefusal'];
 
-  constructor(endpoint: Endpoint, { basePath, holdMs, onOverflow }: InstanceOptions) {
+  constructor(endpoint: Endpoint, { basePath, holdMs, onOverflow, onRefusal }: InstanceOptions) {
     this.endpoint = endpoint;
     this.#onOverflow = onOverflow;
+    this.#onRefusal = onRefusal;
     this.basePath = basePath;
     this.#path = `${basePath}/api/v2/alerts`;
     this.#holdMs = holdMs;
@@ -69,6 +74,17 @@ export class Instance {
   /** Alerts that others took and it has not had yet. */
   get owedCount(): number {
     return this.#owed.reduce((sum, { alerts }) => sum + alerts.length, 0);
+  }
+
+  /** Alerts that it refused and others took. */
+  get refusedCount(): number {
+    return this.#refusedCount;
+  }
+
+  /** Notes that it refused alerts that another instance took: nobody else will tell of it, for they count as delivered. */
+  refused(alertCount: number, reason: string): void {
+    this.#refusedCount += alertCount;
+    this.#onRefusal(alertCount, reason);
   }
 
   /**
@@ -152,6 +168,7 @@ export class Instance {
         await wait(Math.max(0, this.#nextTryAtMs - Date.now()), signal);
         const answer = await this.post(next.alerts, signal);
         // What it refuses it would refuse again.
+        if (answer.kind === 'refused') this.refused(next.alerts.length, answer.reason);
         if (answer.kind !== 'retry' && this.#owed[0] === next) this.#drop();
       }
     } catch (error) {

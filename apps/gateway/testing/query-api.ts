@@ -191,6 +191,6 @@ function receiverStatus(): ReceiverStatus {
     type: 'alertmanager',
     pendingCount: 5,
     oldestPending: { seconds: 1n, nanos: 0 },
-    instances: [{ address: 'http://am:9093', available: true, owedCount: 2 }],
+    instances: [{ address: 'http://am:9093', available: true, owedCount: 2, refusedCount: 0 }],
   });
 }

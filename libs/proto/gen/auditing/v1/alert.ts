@@ -298,7 +298,7 @@ export interface Delivery {
   state: DeliveryState;
   /** How often it was tried. */
   attemptCount: number;
-  /** Why the last try failed; empty if it did not. */
+  /** Why the last try failed; empty if it did not. Of a receiver's answer the status and at most 100 printable characters. */
   lastError: string;
   /** When the receiver took it; absent until then. */
   deliveredAt:
@@ -435,7 +435,10 @@ export interface ReceiverStatus {
   type: string;
   /** Why it cannot be used, and what to change; empty if it can. */
   problem: string;
-  /** Why its last request was not answered; empty if it was, be it by a refusal. */
+  /**
+   * Why its last request was not answered; empty if it was, be it by a refusal. Of an answer (5xx, 401, …) the status and at most
+   * 100 printable characters: it comes from whatever the url points to, and is shown in the status of the Webhook resource.
+   */
   lastError: string;
   /** Alerts that it has not taken yet, those that wait for a digest included. */
   pendingCount: number;
@@ -455,6 +458,8 @@ export interface ReceiverInstance {
   available: boolean;
   /** Alerts that others took and it has not had yet. */
   owedCount: number;
+  /** Alerts that it refused (4xx) and another one took, since it was found: it will never show them. */
+  refusedCount: number;
 }
 
 /** Asks for a test of a receiver. */
@@ -2438,7 +2443,7 @@ export const ReceiverStatus: MessageFns<ReceiverStatus> = {
 };
 
 function createBaseReceiverInstance(): ReceiverInstance {
-  return { address: "", available: false, owedCount: 0 };
+  return { address: "", available: false, owedCount: 0, refusedCount: 0 };
 }
 
 export const ReceiverInstance: MessageFns<ReceiverInstance> = {
@@ -2451,6 +2456,9 @@ export const ReceiverInstance: MessageFns<ReceiverInstance> = {
     }
     if (message.owedCount !== 0) {
       writer.uint32(24).uint32(message.owedCount);
+    }
+    if (message.refusedCount !== 0) {
+      writer.uint32(32).uint32(message.refusedCount);
     }
     return writer;
   },
@@ -2492,6 +2500,14 @@ export const ReceiverInstance: MessageFns<ReceiverInstance> = {
             message.owedCount = reader.uint32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.refusedCount = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2513,6 +2529,11 @@ export const ReceiverInstance: MessageFns<ReceiverInstance> = {
         : isSet(object.owed_count)
         ? globalThis.Number(object.owed_count)
         : 0,
+      refusedCount: isSet(object.refusedCount)
+        ? globalThis.Number(object.refusedCount)
+        : isSet(object.refused_count)
+        ? globalThis.Number(object.refused_count)
+        : 0,
     };
   },
 
@@ -2527,6 +2548,9 @@ export const ReceiverInstance: MessageFns<ReceiverInstance> = {
     if (message.owedCount !== 0) {
       obj.owedCount = Math.round(message.owedCount);
     }
+    if (message.refusedCount !== 0) {
+      obj.refusedCount = Math.round(message.refusedCount);
+    }
     return obj;
   },
 
@@ -2538,6 +2562,7 @@ export const ReceiverInstance: MessageFns<ReceiverInstance> = {
     message.address = object.address ?? "";
     message.available = object.available ?? false;
     message.owedCount = object.owedCount ?? 0;
+    message.refusedCount = object.refusedCount ?? 0;
     return message;
   },
 };
