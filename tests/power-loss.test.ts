@@ -3,7 +3,8 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { openAlert } from '@auditing/alert/service';
 import { SETTINGS as ALERT_SETTINGS, type AlertConfig } from '@auditing/alert/config';
-import { openArchive, type OpenedArchive } from '@auditing/archive/service';
+import type { ArchiveApis } from '@auditing/archive/archive-service';
+import { openArchive } from '@auditing/archive/service';
 import { SETTINGS as ARCHIVE_SETTINGS, type ArchiveConfig } from '@auditing/archive/config';
 import { openGateway } from '@auditing/gateway/service';
 import { SETTINGS as GATEWAY_SETTINGS, type GatewayConfig } from '@auditing/gateway/config';
@@ -59,7 +60,7 @@ test.each([1, 2, 3])(
 interface System {
   readonly runtime: TestRuntime;
   readonly url: string;
-  readonly archive: OpenedArchive['api'];
+  readonly archive: ArchiveApis['api'];
 }
 
 /** All services in this process, on a disk that can fail; only certificates and rules are on a real one. */

@@ -16,7 +16,7 @@ import {
 import type { Engine } from './engine';
 import { exportEvents } from './export/export-events';
 import { objectHistory } from './history/object-history';
-import { QueryTurns } from './query-turns';
+import type { TurnsOfConnection } from './query-turns';
 
 type QueryApi = Omit<Api<typeof ArchiveServiceService>, 'append' | 'appendStream'>;
 
@@ -25,25 +25,33 @@ export interface QueryParts {
   readonly engine: Engine;
   /** Where exports may put what they cannot keep in memory; made when it is needed. */
   readonly scratchFolder: string;
+  readonly turns: TurnsOfConnection;
 }
 
+/** Offset and limit of a search together; beyond it the rows that it holds are no longer a small matter. */
+const DEEP_ROWS = 20_000;
+
 /** The queries of ArchiveService: checks what is asked, waits for a turn, hands it to the engine. */
-export function queryApi({ engine, scratchFolder }: QueryParts): QueryApi {
-  const turns = new QueryTurns();
+export function queryApi({ engine, scratchFolder, turns }: QueryParts): QueryApi {
   return {
-    search: (request, signal) =>
-      turns.stream(signal, () => engine.search(checkSearch(request), signal)),
+    search: (request, signal) => {
+      const isDeep = request.offset + request.limit > DEEP_ROWS;
+      const stream = isDeep ? turns.streamDeep : turns.stream;
+      return stream(signal, () => engine.search(checkSearch(request), signal));
+    },
     get: ({ key }, signal) => getEvent(engine, key, signal),
     statistics: ({ query }, signal) =>
       turns.run(signal, async () => engine.statistics(checkQuery(query), signal)),
     histogram: (request, signal) =>
       turns.run(signal, async () => engine.histogram(checkHistogram(request), signal)),
     facets: (request, signal) =>
-      turns.run(signal, async () => engine.facets(checkFacets(request), signal)),
+      turns.runFacets(signal, async () => engine.facets(checkFacets(request), signal)),
     export: (request, signal) =>
-      deferred(() => exportEvents(engine, checkExport(request), { scratchFolder, signal })),
+      turns.stream(signal, () =>
+        exportEvents(engine, checkExport(request), { scratchFolder, signal }),
+      ),
     objectHistory: (request, signal) =>
-      deferred(() => objectHistory(engine, checkHistory(request), signal)),
+      turns.stream(signal, () => objectHistory(engine, checkHistory(request), signal)),
     verify: (request, signal) => deferred(() => engine.verify(request, signal)),
     stats: (_request, signal) => engine.stats(signal),
     tail: (request, signal) =>

@@ -11,11 +11,10 @@ import { ArchiveServiceService } from '@auditing/proto/archive';
 import { serveGrpc } from '@auditing/service/grpc-server';
 import { grpcService } from '@auditing/service/grpc-service';
 import { openGrpcCredentials } from '@auditing/service/grpc-tls';
-import type { Api } from '@auditing/service/rpc';
 import type { Context, Service } from '@auditing/service/service';
 
 import { archiveMetrics } from './archive-metrics';
-import { archiveApi } from './archive-service';
+import { archiveApis, perConnection, type ArchiveApis } from './archive-service';
 import { SETTINGS, type ArchiveConfig } from './config';
 import { openEmbeddedEngine } from './embedded/embedded-engine';
 import { SearchThreads } from './embedded/search-threads';
@@ -37,16 +36,11 @@ const SEARCH_THREADS_MAX = 4;
 /** Retention by age is as fine as this part of its time. */
 const SEGMENTS_OF_RETENTION = 30;
 
-/** An open archive. */
-export interface OpenedArchive {
-  readonly api: Api<typeof ArchiveServiceService>;
-}
-
 /** Opens the archive of a data folder; `files` replaces the file operations in tests. */
 export async function openArchive(
   context: Context<ArchiveConfig>,
   files: Files = nodeFiles,
-): Promise<OpenedArchive> {
+): Promise<ArchiveApis> {
   const { log, metrics, tracing, closeLater } = context;
   const scratchFolder = join(context.config.dataDir, 'archive', 'export');
   // What a crash left of exports.
@@ -58,15 +52,13 @@ export async function openArchive(
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
   closeLater('archive maintenance', maintenance.close);
-  return {
-    api: archiveApi({
-      engine,
-      log,
-      tracing,
-      metrics: archiveMetrics(metrics, () => engine.gauges()),
-      scratchFolder,
-    }),
-  };
+  return archiveApis({
+    engine,
+    log,
+    tracing,
+    metrics: archiveMetrics(metrics, () => engine.gauges()),
+    scratchFolder,
+  });
 }
 
 async function openOpensearch({ config, log }: Context<ArchiveConfig>): Promise<Engine> {
@@ -142,7 +134,7 @@ export const archiveService: Service<ArchiveConfig> = {
   settings: SETTINGS,
   adminPort: 9092,
   async setUp(context) {
-    const { api } = await openArchive(context);
+    const opened = await openArchive(context);
     const { listen, maxConnectionAgeMs, tls } = context.config.grpc;
     const credentials = await openGrpcCredentials(tls, context);
     const access = await openAccess(context.config.access, credentials.isSecure, context);
@@ -150,8 +142,8 @@ export const archiveService: Service<ArchiveConfig> = {
       listen,
       maxConnectionAgeMs,
       credentials,
-      admit: admission(access),
-      services: [grpcService(ArchiveServiceService, api)],
+      admit: perConnection(admission(access), opened),
+      services: [grpcService(ArchiveServiceService, opened.api)],
     });
     return { addresses: { archive } };
   },

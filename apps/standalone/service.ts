@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { admission } from '@auditing/access/admission';
 import { openAccess } from '@auditing/access/open-access';
 import { openAlert } from '@auditing/alert/service';
+import { perConnection } from '@auditing/archive/archive-service';
 import { openArchive } from '@auditing/archive/service';
 import { openGateway, type Gateway } from '@auditing/gateway/service';
 import { AlertServiceService } from '@auditing/proto/alert';
@@ -41,7 +42,7 @@ export const standaloneService: Service<StandaloneConfig> = {
       listen,
       maxConnectionAgeMs,
       credentials,
-      admit: admission(access),
+      admit: perConnection(admission(access), archive),
       services: [
         grpcService(RuleServiceService, rule.api),
         grpcService(ArchiveServiceService, archive.api),

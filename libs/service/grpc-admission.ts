@@ -9,6 +9,8 @@ export interface Caller {
    * with a star are left out: they stand for many, so they prove nothing.
    */
   readonly names: readonly string[];
+  /** Address and port of the other end, one for each connection; undefined where there is none. */
+  readonly connection?: string | undefined;
 }
 
 /** A call whose work has not begun. */
@@ -33,7 +35,7 @@ const ALTERNATIVE_NAME = /(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g;
 
 /** The caller of a gRPC call. */
 export function callerOf(
-  call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getAuthContext'>,
+  call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getAuthContext' | 'getPeer'>,
 ): Caller {
   // grpc-js gives the certificate only if it was verified against our CA.
   const certificate = call.getAuthContext().sslPeerCertificate;
@@ -47,6 +49,7 @@ export function callerOf(
   return {
     token: bearerToken(call.metadata.get('authorization')[0]?.toString()),
     names: names.filter((name) => name !== '' && !name.includes('*')),
+    connection: call.getPeer(),
   };
 }
 

@@ -65,7 +65,13 @@ test('both sides show their certificate', async () => {
   const callers: Caller[] = [];
   const target = await serve(ours, callers);
   await expect(check(target, ours)).resolves.toBeDefined();
-  expect(callers).toEqual([{ token: undefined, names: ['ours', 'localhost', 'ours'] }]);
+  expect(callers).toEqual([
+    {
+      token: undefined,
+      names: ['ours', 'localhost', 'ours'],
+      connection: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+    },
+  ]);
   await expect(check(target, theirs)).rejects.toThrow(target);
   await expect(check(target, undefined)).rejects.toThrow(target);
 });
@@ -85,6 +91,7 @@ test('names that look like several are one', () => {
   const call = {
     metadata: { get: () => [] },
     getAuthContext: () => ({ sslPeerCertificate: certificate }),
+    getPeer: () => '127.0.0.1:40000',
   };
   expect(callerOf(call as unknown as Parameters<typeof callerOf>[0]).names).toEqual([
     'x',

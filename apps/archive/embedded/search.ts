@@ -14,9 +14,12 @@ import { scanSegment, type Scan } from './scan';
 import { locate, rowAt, type IndexedSegment } from './segment-index';
 import { TopRows, type RowBoundary, type TimedRow } from './top-rows';
 
-/** One message of an answer ends at so many events or bytes, whichever comes first: far below gRPC's limits. */
+/**
+ * One message of an answer ends at so many events or bytes, whichever comes first: far below gRPC's limits, and little to
+ * hold for a reader who is slow, for whom an event takes several times its bytes.
+ */
 const PART_EVENTS = 500;
-const PART_BYTES = 2 ** 20;
+const PART_BYTES = 2 ** 18;
 
 /** Events whose records are read while another one is given. */
 const AHEAD_EVENTS = 4;
@@ -42,25 +45,37 @@ export async function* search(
   // One more than asked for tells whether there is a next page.
   const top = new TopRows(request.offset + request.limit + 1, newestFirst, after);
   const collecting = new Collecting(request, top, searched);
-  const end = request.offset + request.limit;
   let given = request.offset;
   for (;;) {
     const reachUs = await collecting.next();
     if (reachUs === undefined) break;
-    const rows = top.settled(reachUs).slice(given, end);
+    const rows = top.settled(reachUs).slice(given, request.offset + request.limit);
     given += rows.length;
     for await (const { events } of parts(rows, request, searched)) {
       if (events.length > 0) yield SearchResponse.create({ events });
     }
     if (request.reportProgress) yield SearchResponse.create({ progress: collecting.progress });
   }
-  const rows = top.sorted();
+  const { page, ...end } = await lastPage(request, given, collecting);
   let last = SearchResponse.create();
-  for await (const part of parts(rows.slice(given, end), request, searched)) {
+  for await (const part of parts(page, request, searched)) {
     if (last.events.length > 0) yield last;
     last = SearchResponse.create(part);
   }
-  yield { ...last, ...(await ending(request, rows, collecting)) };
+  yield { ...last, ...end };
+}
+
+/** The rows that were not given yet, and what the last message says besides; a reader who is slow holds no other rows. */
+async function lastPage(
+  request: SearchRequest,
+  given: number,
+  collecting: Collecting,
+): Promise<{ readonly page: readonly TimedRow[] } & Awaited<ReturnType<typeof ending>>> {
+  const rows = collecting.top.sorted();
+  const page = rows.slice(given, request.offset + request.limit);
+  const end = await ending(request, rows, collecting);
+  collecting.top.clear();
+  return { page, ...end };
 }
 
 /** Goes through the segments and offers what fits. */

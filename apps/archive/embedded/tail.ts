@@ -4,7 +4,7 @@ import { cancelled } from '@auditing/service/wait';
 
 import { compileQuery } from './condition';
 import { Pace } from './pace';
-import type { RecordReader } from './record-reader';
+import type { CutEvent, RecordReader } from './record-reader';
 import { readResumeToken, seenRows, writeResumeToken } from './resume-token';
 import { scanSegment, type Scan } from './scan';
 import type { SearchThreads } from './search-threads';
@@ -67,10 +67,19 @@ async function* eventsOf(
     const records = await segment.records();
     for (const row of rows) {
       const { position, event } = locate(records, row);
-      const record = await scan.reader.readWhole(position);
-      if (record === undefined) continue;
+      const cut = await cutOf(scan.reader, position, event);
+      if (cut === undefined) continue;
       const resumeToken = writeResumeToken({ position, eventCount: event + 1 });
-      yield { ...record.cut(event).typed(includeRaw), resumeToken };
+      yield { ...cut.typed(includeRaw), resumeToken };
     }
   }
+}
+
+/** Here, so that a listener that is slow does not hold the whole record meanwhile. */
+async function cutOf(
+  reader: RecordReader,
+  position: number,
+  event: number,
+): Promise<CutEvent | undefined> {
+  return (await reader.readWhole(position))?.cut(event);
 }

@@ -87,6 +87,11 @@ export class TopRows {
     return this.#rows;
   }
 
+  /** Lets go of all rows. */
+  clear(): void {
+    this.#rows = [];
+  }
+
   #cut(): void {
     this.#rows.sort(this.newestFirst ? (a, b) => compareRows(b, a) : compareRows);
     this.#rows.length = Math.min(this.#rows.length, this.size);
