@@ -216,7 +216,11 @@ describeWithOpensearch('when OpenSearch fails,', () => {
       if (!path.includes('/_search')) return undefined;
       searches += 1;
       if (searches !== 2) return undefined;
-      const settings = { method: 'PUT', path: `/${index}/_settings`, body: allocation('all') } as const;
+      const settings = {
+        method: 'PUT',
+        path: `/${index}/_settings`,
+        body: allocation('all'),
+      } as const;
       void direct.request(settings, never);
       return undefined;
     };
