@@ -5,9 +5,7 @@ import { DeliveryState, type Alert, type RaiseRequest } from '@auditing/proto/al
 import type { BatchId } from '@auditing/proto/event';
 import type { AlertEntry } from './alert-entry';
 import type { NoiseLimits } from './outbox-state';
-import { openOutbox } from './open-outbox';
-import type { Outbox } from './outbox';
-import type { OutboxLimits } from './outbox-room';
+import { openOutbox, type Outbox, type OutboxLimits } from './outbox';
 import { OutboxUnavailableError } from './outbox-records';
 import { sampleAlert, sampleAlerts, sampleRequest } from './testing/samples';
 

@@ -30,6 +30,16 @@ const GAUGES: readonly EngineGauge[] = [
     value: (gauges) => gauges.removedSegmentCount,
   },
   {
+    name: 'joined_segments',
+    help: 'Segments whose small batches were joined since the start.',
+    value: (gauges) => gauges.joinedSegmentCount,
+  },
+  {
+    name: 'failed_joins',
+    help: 'Segments whose small batches could not be joined since the start: they stay large. Above 0: see the log.',
+    value: (gauges) => gauges.failedJoinCount,
+  },
+  {
     name: 'damaged_records',
     help: 'Times that a damaged record was met since the start. Above 0: check the disk.',
     value: (gauges) => gauges.damagedRecordCount,

@@ -29,7 +29,14 @@ export function checkAppend(kept: KeptBatch | undefined): Kept {
   checkPositions(kept.positions, id, batch.eventCount);
   if (kept.verdicts !== undefined) checkVerdicts(kept.verdicts, batch.eventCount);
   // The very batch, not a copy: what is remembered of it (decoded-batch.ts) is found by it.
-  return { ...(kept as Kept), packed: undefined, packedColumns: undefined, derivedFields: [] };
+  return {
+    ...(kept as Kept),
+    packed: undefined,
+    packedColumns: undefined,
+    derivedFields: [],
+    contentHash: Buffer.alloc(0),
+    joined: undefined,
+  };
 }
 
 function checkId({ epoch, sequence }: BatchId): void {

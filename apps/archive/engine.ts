@@ -75,6 +75,10 @@ export interface EngineGauges {
   readonly segmentCount: number;
   /** Since the start. */
   readonly removedSegmentCount: number;
+  /** Segments whose small batches were joined, since the start. */
+  readonly joinedSegmentCount: number;
+  /** Segments where that failed, since the start. */
+  readonly failedJoinCount: number;
   /** Times that a record could not be read, since the start. */
   readonly damagedRecordCount: number;
   /** Threads that are ready to look through events for text. */

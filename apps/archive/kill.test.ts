@@ -1,12 +1,18 @@
 import { spawn, type ChildProcess, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, watch } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, watch } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
-import { AppendRequest, ArchiveServiceService, type KeptBatch } from '@auditing/proto/archive';
+import {
+  AppendRequest,
+  ArchiveServiceService,
+  Proof,
+  VerifyRequest,
+  type KeptBatch,
+} from '@auditing/proto/archive';
 import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
 import { INSECURE } from '@auditing/service/grpc-tls';
 import { build } from 'esbuild';
@@ -186,6 +192,57 @@ test('killed while it makes its indexes anew, it makes them at the next start', 
   expect((await allTexts(last.client.api)).sort()).toEqual(before);
   expect(before.length).toBeGreaterThan(100);
   await kill(last);
+}, 300_000);
+
+test('killed while it joins small batches, it has the old segment or the new one', async () => {
+  const settings = {
+    AUDITING_ARCHIVE_SEGMENT_BYTES: '60000',
+    AUDITING_DATA_DIR: join(directory, 'joining'),
+  };
+  const log = join(directory, 'joining/archive/log');
+  await mkdir(log, { recursive: true });
+  const texts: string[] = [];
+  const batches: KeptBatch[] = [];
+  for (let event = 0; event < 700; event += 1) {
+    const bytes = eventBytes({ auditId: event % 3 === 0 ? '' : `id-${event}`, atUs: event });
+    texts.push(String(bytes));
+    batches.push(await batchOf([bytes]));
+  }
+  const changesSeen: string[] = [];
+  for (let round = 0; round < 8; round += 1) {
+    const archive = await startArchive(settings);
+    let killed: Promise<void> | undefined;
+    // A file beside the segment, its name, and the end of the old file: a kill comes after each of them in turn.
+    const watching = watch(log);
+    const killing = (async () => {
+      let changes = 0;
+      for await (const { filename } of watching) {
+        if (!/-\d+\.journal(\.new)?$/.test(filename ?? '')) continue;
+        changes += 1;
+        if (changes <= round % 4) continue;
+        changesSeen.push(filename ?? '');
+        killed = kill(archive);
+        return;
+      }
+    })();
+    await send(archive, batches, () => undefined);
+    await killing;
+    await killed;
+  }
+  expect(changesSeen).toHaveLength(8);
+  const archive = await startArchive(settings);
+  try {
+    await send(archive, batches, () => undefined);
+    expect((await allTexts(archive.client.api)).sort()).toEqual(texts.sort());
+    let proof = Proof.UNSPECIFIED;
+    for await (const { result } of archive.client.api.verify(VerifyRequest.create(), never))
+      proof = result?.proof ?? proof;
+    expect(proof).toBe(Proof.CONSISTENT);
+  } finally {
+    await kill(archive);
+  }
+  const names = await readdir(log);
+  expect(names.some((name) => name.includes('-'))).toBe(true);
 }, 300_000);
 
 describeWithOpensearch('an archive in OpenSearch', () => {

@@ -79,6 +79,8 @@ export async function keptBatch(
     packed: undefined,
     packedColumns: undefined,
     derivedFields: [],
+    contentHash: Buffer.alloc(0),
+    joined: undefined,
   };
 }
 

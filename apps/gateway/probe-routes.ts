@@ -1,5 +1,4 @@
 import { alertJson } from './alert-json';
-import { ApiError } from './api-error';
 import { numberParameter } from './api-parameters';
 import type { ApiRoute } from './api-route';
 import { PROBE } from './api-schemas';
@@ -11,25 +10,8 @@ const WAIT_MS = numberParameter(
   { fallback: 10_000, min: 1, max: 60_000 },
 );
 
-/** How often a probe may begin: each is a batch and a request to every receiver of its own, and people may be told of it. */
-const PROBE_EVERY_MS = 1_000;
-
-/**
- * A test of the way from this gateway to the receivers.
- *
- * @param nowMs a clock that never goes back
- */
-export function probeRoutes(
-  options: Omit<ProbeOptions, 'alert'>,
-  nowMs = () => performance.now(),
-): readonly ApiRoute[] {
-  let lastAtMs = -Infinity;
-  const begin = (): void => {
-    if (nowMs() - lastAtMs < PROBE_EVERY_MS) {
-      throw new ApiError(429, 'a probe began less than a second ago at this gateway; ask again');
-    }
-    lastAtMs = nowMs();
-  };
+/** A test of the way from this gateway to the receivers. */
+export function probeRoutes(options: Omit<ProbeOptions, 'alert'>): readonly ApiRoute[] {
   return [
     {
       method: 'POST',
@@ -43,7 +25,6 @@ export function probeRoutes(
       answerSchema: PROBE,
       async answer({ parameters, services, signal }) {
         const waitMs = WAIT_MS.read(parameters);
-        begin();
         const { hops, alert, ...rest } = await probe(
           { ...options, alert: services.alert },
           waitMs,

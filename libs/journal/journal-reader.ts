@@ -1,9 +1,8 @@
 import type { Files, OpenFile } from './files';
 import { FrameReader } from './frame-reader';
-import type { JournalRecord, SingleReader } from './journal';
-import { JournalCorruptError } from './journal-error';
-import { corruptError, segmentAt } from './journal-walk';
-import { endOf, startOf } from './segment';
+import { placeInJournal, REWRITTEN, type JournalRecord, type SingleReader } from './journal';
+import { corruptError, noRecordAt, positionIn, segmentAt } from './journal-walk';
+import { dataEnd, isRewritten } from './segment';
 import type { OpenSegment } from './segment';
 
 /** Reads single records; the file of the last one stays open for the next. */
@@ -22,11 +21,14 @@ export class JournalReader implements SingleReader {
 
   async readAt(position: number): Promise<JournalRecord> {
     const segment = segmentAt(this.#segments, position);
-    if (!segment || position < segment.start || position >= segment.end)
-      throw this.#noRecordAt(position);
-    const at = Math.max(position, segment.first);
+    if (!segment || placeInJournal(position) < segment.start)
+      throw noRecordAt(this.#segments, position);
+    // Where the first record was is where reading may begin, but it is another record that is there.
+    if (isRewritten(segment) && position < REWRITTEN) throw noRecordAt(this.#segments, position);
+    const at = positionIn(segment, position);
+    if (at === undefined || at >= dataEnd(segment)) throw noRecordAt(this.#segments, position);
     const reader = await this.#readerOf(segment, at);
-    const frame = await reader.read(at, segment.end);
+    const frame = await reader.read(at, dataEnd(segment));
     if (frame.kind === 'damaged') throw await corruptError(segment, frame, reader);
     return { position: at, next: frame.next, data: frame.data };
   }
@@ -38,24 +40,14 @@ export class JournalReader implements SingleReader {
   }
 
   async #readerOf(segment: OpenSegment, at: number): Promise<FrameReader> {
-    const { path, start, salt } = segment;
+    const { path, base, salt } = segment;
     if (this.#open?.path === path) return this.#open.reader;
     const damaged = { kind: 'damaged', position: at, reason: 'damaged header' } as const;
     if (!salt) throw await corruptError(segment, damaged, undefined);
     await this.close();
     const file = await this.#files.open(path, 'read');
-    const reader = new FrameReader(file, { start, salt }, this.#aheadBytes);
+    const reader = new FrameReader(file, { start: base, salt }, this.#aheadBytes);
     this.#open = { path, file, reader };
     return reader;
-  }
-
-  #noRecordAt(position: number): JournalCorruptError {
-    const [oldest] = this.#segments;
-    const start = oldest ? startOf(oldest) : 0;
-    const end = endOf(this.#segments);
-    return new JournalCorruptError(
-      `journal: no record at ${position}: there are records from ${start} to ${end}`,
-      { position, next: Math.min(Math.max(position, start), end) },
-    );
   }
 }

@@ -2,8 +2,8 @@ import type { Files, OpenFile } from './files';
 import { FrameReader } from './frame-reader';
 import type { Frame } from './frame-reader';
 import { JournalCorruptError } from './journal-error';
-import type { JournalRecord } from './journal';
-import { endOf, startOf } from './segment';
+import { placeInJournal, REWRITTEN, type JournalRecord } from './journal';
+import { dataEnd, endOf, isRewritten, startOf } from './segment';
 import type { OpenSegment } from './segment';
 
 /** The segment that a position lies in; the oldest one for a position that was trimmed. */
@@ -11,7 +11,18 @@ export function segmentAt(
   segments: readonly OpenSegment[],
   position: number,
 ): OpenSegment | undefined {
-  return segments.findLast((segment) => segment.start <= position) ?? segments[0];
+  const place = placeInJournal(position);
+  return segments.findLast((segment) => segment.start <= place) ?? segments[0];
+}
+
+/**
+ * The position of a record of this segment, given one where reading may begin; undefined for one of records that are no
+ * longer there, or not yet: the segment was rewritten, or was not.
+ */
+export function positionIn(segment: OpenSegment, position: number): number | undefined {
+  if (placeInJournal(position) <= startOf(segment))
+    return isRewritten(segment) ? segment.first : startOf(segment);
+  return isRewritten(segment) === position >= REWRITTEN ? position : undefined;
 }
 
 /** What to throw for a record that is not whole: with the place where reading can go on. */
@@ -21,10 +32,24 @@ export async function corruptError(
   reader: FrameReader | undefined,
 ): Promise<JournalCorruptError> {
   const { position, reason } = damage;
-  const later = await reader?.find(position + 1, segment.end);
+  const later = await reader?.find(position + 1, dataEnd(segment));
   return new JournalCorruptError(
-    `journal: ${segment.path} holds no whole record at ${position - segment.start} (position ${position}): ${reason}`,
+    `journal: ${segment.path} holds no whole record at ${position - segment.base} (position ${position}): ${reason}`,
     { position, next: later?.position ?? segment.end },
+  );
+}
+
+/** What to throw where no record can be. */
+export function noRecordAt(
+  segments: readonly OpenSegment[],
+  position: number,
+): JournalCorruptError {
+  const [oldest] = segments;
+  const start = oldest ? startOf(oldest) : 0;
+  const end = endOf(segments);
+  return new JournalCorruptError(
+    `journal: no record at ${position}: there are records from ${start} to ${end}`,
+    { position, next: Math.min(Math.max(position, start), end) },
   );
 }
 
@@ -57,7 +82,7 @@ export class JournalWalk {
       if (!segment) return undefined;
       const position = this.#position;
       const reason = 'the header of the file is damaged';
-      const frame: Frame = (await this.#reader?.read(position, segment.end)) ?? {
+      const frame: Frame = (await this.#reader?.read(position, dataEnd(segment))) ?? {
         kind: 'damaged',
         position,
         reason,
@@ -77,13 +102,16 @@ export class JournalWalk {
   /** Moves to the segment of the next record; false if there is no more record. */
   async #enterSegment(): Promise<boolean> {
     for (;;) {
-      if (this.#segment && this.#position < this.#segment.end) return true;
+      const current = this.#segment;
+      if (current && this.#position < dataEnd(current)) return true;
+      if (current && isRewritten(current)) this.#position = current.end;
       const end = endOf(this.#segments);
-      if (this.#position > end) throw beyondEnd(this.#position, end);
+      if (placeInJournal(this.#position) > end) throw beyondEnd(this.#position, end);
       const segment = segmentAt(this.#segments, this.#position);
       if (this.#position === end || !segment) return false;
-      if (!(await this.#open(segment))) continue;
-      this.#position = Math.max(this.#position, startOf(segment));
+      const position = positionIn(segment, this.#position);
+      if (position === undefined) throw noRecordAt(this.#segments, this.#position);
+      if (await this.#open(segment)) this.#position = position;
     }
   }
 
@@ -92,13 +120,13 @@ export class JournalWalk {
     try {
       this.#file = await this.#files.open(segment.path, 'read');
     } catch (error) {
-      // Trimmed since it was looked up: go on with the oldest that is left.
+      // Trimmed or rewritten since it was looked up: go on with what is there instead.
       if (!this.#segments.includes(segment)) return false;
       throw error;
     }
     this.#segment = segment;
     if (segment.salt)
-      this.#reader = new FrameReader(this.#file, { start: segment.start, salt: segment.salt });
+      this.#reader = new FrameReader(this.#file, { start: segment.base, salt: segment.salt });
     return true;
   }
 }

@@ -49,6 +49,15 @@ export interface Journal {
    * the journal is closed before that append, it goes on with the old segment when it is opened again.
    */
   roll(): Promise<void>;
+  /**
+   * Writes the records of an ended segment anew, once: `records` must say the same in fewer bytes. The segment keeps `start`,
+   * `end` and head; its records get positions that no record had before, from REWRITTEN on. After a crash either the old
+   * records are there or the new ones, all of them, and so it is for whoever reads meanwhile.
+   *
+   * Resolves to undefined, and nothing has changed, if they take no fewer bytes, or the segment is gone or was rewritten
+   * before. Rejects if the disk is full or fails, or with what `records` threw; nothing has changed then either.
+   */
+  rewrite(start: number, records: AsyncIterable<Uint8Array>): Promise<RewrittenAt | undefined>;
   /** All segments, oldest first, as they are now; only the last can be one that is being written to. */
   segments(): readonly Segment[];
   /**
@@ -73,6 +82,23 @@ export interface AppendedAt {
   readonly end: number;
 }
 
+/** Where the records of a segment are since it was rewritten. */
+export interface RewrittenAt {
+  /** Position of each record, in order. */
+  readonly positions: readonly number[];
+}
+
+/**
+ * Records of rewritten segments have positions from here on: REWRITTEN + the position of the segment + the place in the file.
+ * So a position says which of the two it speaks of. No journal grows to so many bytes.
+ */
+export const REWRITTEN = 2 ** 52;
+
+/** Where in the journal a position lies, be the segment rewritten or not. */
+export function placeInJournal(position: number): number {
+  return position < REWRITTEN ? position : position - REWRITTEN;
+}
+
 /** One record. */
 export interface JournalRecord {
   readonly position: number;
@@ -86,8 +112,12 @@ export interface JournalRecord {
 export interface Segment {
   /** Position of its first byte. */
   readonly start: number;
-  /** Position after its last durable record. */
+  /** Position after its last durable record, as it was written first: the next segment begins there. */
   readonly end: number;
+  /** Size of the file. */
+  readonly bytes: number;
+  /** True once its records were written anew. */
+  readonly isRewritten: boolean;
   /** Path of the file. */
   readonly path: string;
   /** What `segmentHead` gave when it was begun; empty without one. */

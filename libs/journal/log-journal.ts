@@ -1,12 +1,20 @@
 import { APPEND_MAX_BYTES, FRAME_HEADER_BYTES } from './frame';
 import { SINGLE_READ_BYTES } from './frame-reader';
-import type { AppendedAt, Journal, JournalRecord, Segment, SingleReader } from './journal';
+import type {
+  AppendedAt,
+  Journal,
+  JournalRecord,
+  RewrittenAt,
+  Segment,
+  SingleReader,
+} from './journal';
 import { JournalFailedError } from './journal-error';
 import { JournalReader } from './journal-reader';
 import { JournalWalk } from './journal-walk';
 import { JournalWriter } from './journal-writer';
 import type { WriterOptions } from './journal-writer';
-import { endOf, publicSegment, startOf } from './segment';
+import { discard, putInPlace, writeAnew } from './rewrite';
+import { endOf, isRewritten, publicSegment, startOf } from './segment';
 import type { OpenSegment } from './segment';
 
 /** The journal over segments that openJournal found. */
@@ -103,6 +111,25 @@ export class LogJournal implements Journal {
     return this.#writer.roll();
   }
 
+  async rewrite(
+    start: number,
+    records: AsyncIterable<Uint8Array>,
+  ): Promise<RewrittenAt | undefined> {
+    this.#refuseWhenClosed();
+    const { files, directory } = this.#options;
+    const segment = this.#segments.find((one) => one.start === start);
+    if (!segment || segment.file || !segment.salt || isRewritten(segment)) return undefined;
+    const written = await writeAnew({ files, directory }, segment, records);
+    if (written === undefined) return undefined;
+    // Not while names are removed: what was trimmed must not come back.
+    const swapped = this.#trimming.then(() => this.#swap(segment, written.segment));
+    this.#trimming = swapped.then(
+      () => undefined,
+      () => undefined,
+    );
+    return (await swapped) ? { positions: written.positions } : undefined;
+  }
+
   segments(): readonly Segment[] {
     return this.#segments.map(publicSegment);
   }
@@ -111,6 +138,22 @@ export class LogJournal implements Journal {
     this.#closing ??= Promise.all([this.#writer.close(), this.#trimming]).then(() => undefined);
     this.#wakeFollowers();
     return this.#closing;
+  }
+
+  /** False if the segment was trimmed meanwhile. */
+  async #swap(old: OpenSegment, rewritten: OpenSegment): Promise<boolean> {
+    const { files, directory } = this.#options;
+    if (!this.#segments.includes(old) || this.#closing) {
+      await discard(files, rewritten);
+      return false;
+    }
+    await putInPlace(files, directory, rewritten);
+    // Before the file goes: whoever looks for it then looks for the new one instead.
+    this.#segments[this.#segments.indexOf(old)] = rewritten;
+    // If it stays, it is removed when the journal is opened.
+    await files.unlink(old.path).catch(() => undefined);
+    await files.syncDirectory(directory).catch(() => undefined);
+    return true;
   }
 
   /** One name after the other, each synced: after a crash, too, what is left is without a gap. */

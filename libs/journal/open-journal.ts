@@ -2,7 +2,7 @@ import { JournalFailedError } from './journal-error';
 import type { Journal, JournalOptions } from './journal';
 import { LogJournal } from './log-journal';
 import { nodeFiles } from './node-files';
-import { findSegments, recover, removeUnfinished } from './segment';
+import { findSegments, isRewritten, recover, removeUnfinished } from './segment';
 import type { OpenSegment } from './segment';
 import type { Files, OpenFile } from './files';
 import { SEGMENT_HEADER_MIN_BYTES } from './segment-header';
@@ -68,7 +68,8 @@ async function repairNewest(
   onRepair: Repair,
 ): Promise<void> {
   const newest = segments.at(-1);
-  if (!newest?.salt) return;
+  // One that was rewritten had another behind it, which is lost.
+  if (!newest?.salt || isRewritten(newest)) return;
   const file = await files.open(newest.path, 'write');
   try {
     const { end, groupStart } = await recover(file, newest, newest.salt);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Files, OpenFile } from './files';
 import { FrameReader } from './frame-reader';
 import type { Salt } from './frame';
-import type { Segment } from './journal';
+import { placeInJournal, REWRITTEN, type Segment } from './journal';
 import {
   decodeSegmentHeader,
   encodeSegmentHeader,
@@ -21,11 +21,13 @@ export interface OpenSegment {
   readonly start: number;
   readonly path: string;
   readonly head: Buffer;
+  /** Position of the first byte of the file: `start`, or REWRITTEN + `start`. */
+  readonly base: number;
   /** Position of its first record. */
   readonly first: number;
   /** Binds its records to it; undefined if its header is damaged, so that none can be read. */
   readonly salt: Salt | undefined;
-  /** Position after its last durable record; `first` without one. */
+  /** Position after its last durable record, as it was written first; `first` without one. */
   end: number;
   /** Size of the file. */
   fileBytes: number;
@@ -39,17 +41,25 @@ export interface WritableSegment extends OpenSegment {
   file: OpenFile;
 }
 
-/** Names sort as their positions: 16 digits hold every safe integer. */
-const NAME = /^(\d{16})\.journal$/;
+/** Names sort as their positions: 16 digits hold every safe integer. The name of a rewritten segment has its end too. */
+const NAME = /^(\d{16})(?:-(\d{16}))?\.journal$/;
 
 /** A segment gets its name when its header is on disk: before, it has this. */
-const UNFINISHED = '.new';
+export const UNFINISHED = '.new';
 
 /** Bytes that a segment takes before its first record. */
 export const segmentOverhead = (head: Uint8Array): number => SEGMENT_HEADER_MIN_BYTES + head.length;
 
+/** True once its records were written anew. */
+export const isRewritten = (segment: OpenSegment): boolean => segment.base !== segment.start;
+
 /** True if there is a record in it. */
-export const hasRecords = (segment: OpenSegment): boolean => segment.end > segment.first;
+export const hasRecords = (segment: OpenSegment): boolean =>
+  isRewritten(segment) || segment.end > segment.first;
+
+/** Position after the last byte that counts. */
+export const dataEnd = (segment: OpenSegment): number =>
+  isRewritten(segment) ? segment.base + segment.fileBytes : segment.end;
 
 /** True unless it is ended. */
 export const isWritable = (segment: OpenSegment): segment is WritableSegment =>
@@ -57,7 +67,7 @@ export const isWritable = (segment: OpenSegment): segment is WritableSegment =>
 
 /** Where reading of a segment begins: its first record, or where one will follow the segment before. */
 export function startOf(segment: OpenSegment): number {
-  return hasRecords(segment) ? segment.first : segment.start;
+  return hasRecords(segment) ? segment.first - segment.base + segment.start : segment.start;
 }
 
 /** Position after the last durable record. */
@@ -69,9 +79,10 @@ export function endOf(segments: readonly OpenSegment[]): number {
 
 /** What a caller may see of a segment. */
 export function publicSegment(segment: OpenSegment): Segment {
-  const { start, path, head } = segment;
+  const { start, path, head, fileBytes } = segment;
   const end = hasRecords(segment) ? segment.end : start;
-  return { start, end, path, head, sealed: segment.file === undefined };
+  const sealed = segment.file === undefined;
+  return { start, end, bytes: fileBytes, isRewritten: isRewritten(segment), path, head, sealed };
 }
 
 /** Checks what `segmentHead` gave. */
@@ -92,7 +103,7 @@ export async function createSegment(
   directory: string,
   at: { readonly start: number; readonly head: Buffer },
 ): Promise<WritableSegment> {
-  const path = join(directory, `${String(at.start).padStart(16, '0')}.journal`);
+  const path = join(directory, `${digits(at.start)}.journal`);
   const header: SegmentHeader = { ...at, salt: randomBytes(8) };
   const file = await files.open(path + UNFINISHED, 'create');
   try {
@@ -108,6 +119,13 @@ export async function createSegment(
   return { ...segmentOf(header, { path, fileBytes, file }), file, salt: header.salt };
 }
 
+/** Path of the file with the new records of a segment. */
+export function rewrittenPath(directory: string, { start, end }: OpenSegment): string {
+  return join(directory, `${digits(start)}-${digits(end)}.journal`);
+}
+
+const digits = (position: number): string => String(position).padStart(16, '0');
+
 /** Removes what a crash left of segments that were being begun. */
 export async function removeUnfinished(files: Files, directory: string): Promise<void> {
   const names = await files.list(directory);
@@ -120,7 +138,7 @@ export async function findSegments(files: Files, directory: string): Promise<Ope
   const names = await files.list(directory);
   const segments: OpenSegment[] = [];
   for (const name of names.filter((name) => NAME.test(name)).sort())
-    segments.push(await loadSegment(files, directory, name));
+    await addSegment(files, segments, await loadSegment(files, directory, name));
   segments.forEach((segment, index) => {
     const next = segments[index + 1];
     if (next) segment.end = next.start;
@@ -128,9 +146,29 @@ export async function findSegments(files: Files, directory: string): Promise<Ope
   return segments;
 }
 
+/** Of a segment that was being rewritten, both files can be there: the new one got its name when it was whole. */
+async function addSegment(
+  files: Files,
+  segments: OpenSegment[],
+  segment: OpenSegment,
+): Promise<void> {
+  const before = segments.at(-1);
+  if (before?.start !== segment.start) {
+    segments.push(segment);
+    return;
+  }
+  const rewritten = isRewritten(segment) ? segment : before;
+  const original = isRewritten(segment) ? before : segment;
+  const kept = rewritten.salt === undefined ? original : rewritten;
+  segments[segments.length - 1] = kept;
+  await files.unlink((kept === rewritten ? original : rewritten).path);
+}
+
 async function loadSegment(files: Files, directory: string, name: string): Promise<OpenSegment> {
   const path = join(directory, name);
-  const start = Number(NAME.exec(name)?.[1]);
+  const [, startDigits, endDigits] = NAME.exec(name) ?? [];
+  const start = Number(startDigits);
+  const base = endDigits === undefined ? start : REWRITTEN + start;
   const file = await files.open(path, 'read');
   try {
     const fileBytes = await file.size();
@@ -138,8 +176,12 @@ async function loadSegment(files: Files, directory: string, name: string): Promi
     if (headerBytesOf(beginning) > beginning.length)
       beginning = await file.read(0, SEGMENT_HEADER_MAX_BYTES);
     const header = decodeSegmentHeader(beginning, path);
-    if (header?.start === start) return segmentOf(header, { path, fileBytes, file: undefined });
-    const damaged = { start, path, first: start, end: start + fileBytes, fileBytes };
+    const end = endDigits === undefined ? start + fileBytes : Number(endDigits);
+    if (header?.start === base) {
+      const segment = segmentOf(header, { path, fileBytes, file: undefined });
+      return base === start ? segment : { ...segment, end };
+    }
+    const damaged = { start, base, path, first: base, end, fileBytes };
     return { ...damaged, head: Buffer.alloc(0), salt: undefined, file: undefined };
   } finally {
     await file.close();
@@ -150,8 +192,9 @@ function segmentOf(
   header: SegmentHeader,
   on: Pick<OpenSegment, 'path' | 'fileBytes' | 'file'>,
 ): OpenSegment {
-  const first = header.start + segmentHeaderBytes(header);
-  return { ...header, ...on, first, end: first };
+  const { start: base, salt, head } = header;
+  const first = base + segmentHeaderBytes(header);
+  return { start: placeInJournal(base), base, salt, head, ...on, first, end: first };
 }
 
 /** What a crash left of a segment. */

@@ -11,9 +11,9 @@ const CURSOR_BYTES = 1 + 8 + 8 + 4 + FINGERPRINT_BYTES;
 /** Where an answer ended: the last event given. Holds while events are stored and old ones are removed. */
 export interface CursorPlace {
   readonly timeUs: number;
-  /** Position of its record in the log. */
+  /** Position of its segment in the log; earlier releases told that of its record. */
   readonly position: number;
-  /** Its place in the record. */
+  /** Its place in the segment, or record. */
   readonly event: number;
 }
 

@@ -21,6 +21,8 @@ beforeEach(async () => {
   for (let at = 0; at < EVENTS.length; at += 5) {
     await engine.append(await batchOf(EVENTS.slice(at, at + 5)), 0n);
   }
+  // Until the small batches of ended segments are joined.
+  await engine.maintain();
 });
 
 afterEach(() => engine.close());
@@ -75,7 +77,8 @@ test('a damaged record is reported, and all others are found', async () => {
   disk.flip(files('.journal')[0]!, position);
   await reopen();
   const texts = await allTexts(engine);
-  expect(texts.length).toBeGreaterThanOrEqual(EVENTS.length - 5);
+  // Of one record, in which four batches were joined.
+  expect(texts.length).toBeGreaterThanOrEqual(EVENTS.length - 20);
   expect(texts.length).toBeLessThan(EVENTS.length);
   expect(engine.gauges().damagedRecordCount).toBeGreaterThan(0);
   const lost = EVENTS.find((bytes) => !texts.includes(String(bytes)));
@@ -89,6 +92,6 @@ test('damage in the log does not keep a sidecar from being made anew', async () 
   for (const sidecar of files('.idx')) await disk.files.unlink(sidecar);
   await reopen();
   const { total } = await found(engine, { countTotal: true });
-  expect(Number(total)).toBeGreaterThanOrEqual(EVENTS.length - 10);
+  expect(Number(total)).toBeGreaterThanOrEqual(EVENTS.length - 20);
   expect(Number(total)).toBeLessThan(EVENTS.length);
 });

@@ -21,6 +21,7 @@ import { facets, histogram, statistics } from './aggregate';
 import { ByteCache } from './byte-cache';
 import { writeCheckpoint, type Checkpoint } from './checkpoint';
 import { eventStats } from './event-stats';
+import { joinSegment } from './join-segment';
 import { Pace } from './pace';
 import { rebuildIndex } from './rebuild';
 import { recoverLog, type RecoveredLog } from './recover-log';
@@ -103,22 +104,26 @@ export async function openEmbeddedEngine(options: EmbeddedOptions): Promise<Embe
   const { journal } = recovered;
   const starts = journal.segments().map(({ start }) => start);
   await removeStrays(files, { archive: directory, index: indexFolder }, starts);
+  const joining = new JoiningCounts();
   const store: SidecarStore = {
     files,
     directory: indexFolder,
     cache: new ByteCache(options.indexCacheBytes),
     rebuild: (place) => rebuildIndex(journal, place, onDamage),
     onTrouble: (message, details) => log.warn(details, message),
+    join: countedJoin(journal, joining, log),
   };
   const segments = new Segments(store, recovered.index, recovered.savedRowCount);
   for (const segment of journal.segments()) {
-    if (segment.start < recovered.index.start) segments.addSealed(segment);
+    if (segment.start < recovered.index.start)
+      segments.addSealed(segment, segment.end === recovered.index.start);
   }
   return new EmbeddedEngine(options, {
     ...recovered,
     segments,
     reader: new RecordReader(journal, onDamage),
     damage,
+    joining,
   });
 }
 
@@ -126,6 +131,29 @@ interface EngineParts extends RecoveredLog {
   readonly segments: Segments;
   readonly reader: RecordReader;
   readonly damage: { readonly count: number };
+  readonly joining: JoiningCounts;
+}
+
+/** Segments whose small batches were joined, since the start. */
+class JoiningCounts {
+  joinedCount = 0;
+  failedCount = 0;
+}
+
+function countedJoin(
+  journal: RecoveredLog['journal'],
+  counts: JoiningCounts,
+  log: Logger,
+): SidecarStore['join'] {
+  const onJoined = (): void => void (counts.joinedCount += 1);
+  return (place, index) => {
+    const onFailure = (err: unknown): void => {
+      counts.failedCount += 1;
+      const details = { err, segment: place.start };
+      log.error(details, 'small batches could not be joined: the segment stays as large as it is');
+    };
+    return joinSegment({ journal, onJoined, onFailure }, place, index);
+  };
 }
 
 /** The archive on the disk of one machine. */
@@ -227,20 +255,22 @@ export class EmbeddedEngine implements Engine {
       segmentCount,
       damagedRecordCount: BigInt(damagedRecordCount),
       headCheckpoint: this.#headCheckpoint(),
-      resumeToken: writeResumeToken({ position: journal.end, eventCount: 0 }),
+      resumeToken: writeResumeToken(segments.current, segments.current.rowCount),
       retentionSeconds: BigInt(Math.round(retention.ageMs / 1000)),
       retentionBytes: BigInt(Math.round(retention.bytes)),
     };
   }
 
   gauges(): EngineGauges {
-    const { journal, segments, damage } = this.#parts;
+    const { journal, segments, damage, joining } = this.#parts;
     return {
       logBytes: journal.bytes,
       indexBytes: this.#sealedIndexBytes,
       memoryBytes: segments.current.bytes + segments.store.cache.bytes,
       segmentCount: journal.segments().length,
       removedSegmentCount: this.#removedSegmentCount,
+      joinedSegmentCount: joining.joinedCount,
+      failedJoinCount: joining.failedCount,
       damagedRecordCount: damage.count,
       searchThreadCount: this.#options.threads.readyCount,
     };

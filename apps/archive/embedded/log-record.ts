@@ -2,48 +2,34 @@ import { compressBlock, decompressBlock, sliceBlock } from '@auditing/audit-even
 import { EventBatch, Field, type Block, type Column } from '@auditing/proto/event';
 import { KeptBatch } from '@auditing/proto/archive';
 
-/** What is before the audit id in the bytes of an event, as the two senders write it. */
-const ID_KEYS = [Buffer.from('"auditID":"'), Buffer.from('"AuditID":"')];
-const QUOTE = 0x22;
-/** The API server refuses longer ones. */
-const ID_MAX_BYTES = 256;
-const PLAIN_ID = /^[\w.:-]+$/;
-const NO_EVENTS = EventBatch.create();
+import { auditIdOf } from './audit-id';
+import { contentHash, contentParts } from './content-hash';
+
+/** A record, ready to be written. */
+export interface LogRecord {
+  readonly data: Uint8Array;
+  /** Of what it says (content-hash.ts); empty for joined batches, each of which has its own. */
+  readonly contentHash: Buffer;
+}
 
 /**
- * The bytes of a batch as a record of the log: the block as it came, the rest compressed. `slices` are the events of the
- * block.
+ * The bytes of a batch, or of joined ones, as a record of the log: the block as it came, the rest compressed. `slices` are
+ * the events of the block.
  */
-export async function encodeRecord(
-  kept: KeptBatch,
-  slices: readonly Buffer[],
-): Promise<Uint8Array> {
-  const batch = kept.batch ?? NO_EVENTS;
-  const idColumn = batch.columns.find(({ field }) => field === Field.AUDIT_ID);
-  const isDerived =
-    idColumn !== undefined && slices.every((slice, row) => idOf(slice) === cell(idColumn, row));
-  const isTold = ({ field }: Column): boolean => field === Field.SOURCE;
-  const indexed = batch.columns.filter(
-    (column) => !isTold(column) && !(isDerived && column === idColumn),
-  );
-  // Not by create(), which copies all that it is given.
-  const told: KeptBatch = {
-    ...kept,
-    batch: { ...NO_EVENTS, columns: batch.columns.filter(isTold) },
-    packed: undefined,
-    packedColumns: undefined,
-    derivedFields: [],
-  };
-  const { requestReceivedUs, stageUs } = batch;
-  const columns: EventBatch = { ...NO_EVENTS, requestReceivedUs, stageUs, columns: indexed };
-  return KeptBatch.encode({
-    batch: { ...batch, requestReceivedUs: [], stageUs: [], columns: [] },
+export async function encodeRecord(kept: KeptBatch, slices: readonly Buffer[]): Promise<LogRecord> {
+  const parts = contentParts(kept, slices);
+  const hash = kept.joined === undefined ? contentHash(parts, kept, slices) : Buffer.alloc(0);
+  const data = KeptBatch.encode({
+    batch: { ...parts.head, block: kept.batch?.block },
     positions: [],
     verdicts: undefined,
-    packed: await packed(KeptBatch.encode(told).finish()),
-    packedColumns: await packed(EventBatch.encode(columns).finish()),
-    derivedFields: isDerived ? [Field.AUDIT_ID] : [],
+    packed: await packed(parts.told),
+    packedColumns: await packed(parts.columns),
+    derivedFields: parts.isIdDerived ? [Field.AUDIT_ID] : [],
+    contentHash: hash,
+    joined: undefined,
   }).finish();
+  return { data, contentHash: hash };
 }
 
 function packed(bytes: Uint8Array): Promise<Block> {
@@ -53,20 +39,35 @@ function packed(bytes: Uint8Array): Promise<Block> {
 /** The batch of a record with what is told of its events, without times and columns. Rejects with BlockError if damaged. */
 export async function toldBatch(record: KeptBatch): Promise<KeptBatch> {
   if (record.packed === undefined || record.batch === undefined) return record;
-  const { batch, positions, verdicts } = KeptBatch.decode(await decompressBlock(record.packed));
+  const told = KeptBatch.decode(await decompressBlock(record.packed));
   return {
     ...record,
-    batch: { ...record.batch, columns: batch?.columns ?? [] },
-    positions,
-    verdicts,
+    batch: { ...record.batch, columns: told.batch?.columns ?? [] },
+    positions: told.positions,
+    verdicts: told.verdicts,
+    joined: told.joined,
     packed: undefined,
   };
 }
 
+/** A record as a whole. */
+export interface WholeRecord {
+  /** Of joined batches: the events of all of them, and `joined`. */
+  readonly kept: KeptBatch;
+  /** The bytes of its events; undefined if nothing asked for them. */
+  readonly slices: readonly Buffer[] | undefined;
+}
+
 /** The whole batch of a record. Rejects with BlockError if it is damaged. */
 export async function wholeBatch(data: Buffer): Promise<KeptBatch> {
+  return (await wholeRecord(data, false)).kept;
+}
+
+/** A record, and the bytes of its events: if they are needed to know the batch, or `withSlices`. */
+export async function wholeRecord(data: Buffer, withSlices: boolean): Promise<WholeRecord> {
   const told = await toldBatch(KeptBatch.decode(data));
-  if (told.packedColumns === undefined || told.batch === undefined) return told;
+  if (told.packedColumns === undefined || told.batch === undefined)
+    return { kept: told, slices: withSlices ? await slicesOf(told.batch) : undefined };
   const { requestReceivedUs, stageUs, columns } = EventBatch.decode(
     await decompressBlock(told.packedColumns),
   );
@@ -77,42 +78,26 @@ export async function wholeBatch(data: Buffer): Promise<KeptBatch> {
     columns: [...told.batch.columns, ...columns],
   };
   const whole = { ...told, batch, packedColumns: undefined };
-  if (!whole.derivedFields.includes(Field.AUDIT_ID) || batch.block === undefined) return whole;
-  const slices = sliceBlock(await decompressBlock(batch.block), batch.sliceBytes);
+  const isIdDerived = told.derivedFields.includes(Field.AUDIT_ID) && batch.block !== undefined;
+  const slices = isIdDerived || withSlices ? await slicesOf(batch) : undefined;
+  if (!isIdDerived || slices === undefined) return { kept: whole, slices };
   batch.columns.push(idColumnOf(slices));
-  return { ...whole, derivedFields: [] };
+  return { kept: { ...whole, derivedFields: [] }, slices };
+}
+
+async function slicesOf(batch: EventBatch | undefined): Promise<readonly Buffer[]> {
+  if (batch?.block === undefined) return [];
+  return sliceBlock(await decompressBlock(batch.block), batch.sliceBytes);
 }
 
 function idColumnOf(slices: readonly Buffer[]): Column {
   const places = new Map<string, number>();
   const rows = slices.map((slice) => {
-    const id = idOf(slice);
+    const id = auditIdOf(slice);
     if (id === undefined) return 0;
     const place = places.get(id) ?? places.size + 1;
     places.set(id, place);
     return place;
   });
   return { field: Field.AUDIT_ID, values: [...places.keys()], rows };
-}
-
-/**
- * The audit id as its bytes show it at first sight: that it is the event's own is not certain (a body may hold such a key),
- * so whoever trusts it has compared it with the column.
- */
-function idOf(slice: Buffer): string | undefined {
-  for (const key of ID_KEYS) {
-    const at = slice.indexOf(key);
-    if (at === -1) continue;
-    const begin = at + key.length;
-    const end = slice.indexOf(QUOTE, begin);
-    if (end === -1 || end - begin > ID_MAX_BYTES) return undefined;
-    const id = slice.toString('latin1', begin, end);
-    return PLAIN_ID.test(id) ? id : undefined;
-  }
-  return undefined;
-}
-
-function cell({ values, rows }: Column, row: number): string | undefined {
-  const code = rows[row] ?? 0;
-  return code === 0 ? undefined : values[code - 1];
 }

@@ -9,7 +9,7 @@ import { RpcError } from '@auditing/service/rpc-error';
 
 import { ownTimeUs } from '../event-time';
 import { keptSubset } from './kept-subset';
-import { encodeRecord } from './log-record';
+import { encodeRecord, type LogRecord } from './log-record';
 import { storedRecord, type RecordReader } from './record-reader';
 import type { IndexedSegment } from './segment-index';
 import type { Segments } from './segments';
@@ -18,7 +18,7 @@ import { storedEvent } from './stored-keys';
 /** A batch on its way into the log. */
 export interface Prepared {
   /** What is new in it; undefined if all of it was stored before. */
-  readonly record: { readonly kept: KeptBatch; readonly data: Uint8Array } | undefined;
+  readonly record: (LogRecord & { readonly kept: KeptBatch }) | undefined;
   readonly archivedCount: number;
   readonly duplicateCount: number;
 }
@@ -51,7 +51,7 @@ export async function prepare(kept: KeptBatch, known: Known): Promise<Prepared> 
   const picked = fresh.map((event) => slices[event] ?? Buffer.alloc(0));
   const stored = duplicateCount === 0 ? kept : await keptSubset(kept, fresh, picked);
   return {
-    record: { kept: stored, data: await encodeRecord(stored, picked) },
+    record: { kept: stored, ...(await encodeRecord(stored, picked)) },
     archivedCount,
     duplicateCount,
   };

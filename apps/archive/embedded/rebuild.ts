@@ -1,9 +1,14 @@
 import { JournalCorruptError } from '@auditing/journal/journal-error';
-import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
+import {
+  placeInJournal,
+  type Journal,
+  type JournalRecord,
+  type Segment,
+} from '@auditing/journal/journal';
 
 import { inOrder } from './in-order';
 import { wholeBatch } from './log-record';
-import { SegmentHash } from './segment-chain';
+import { readHead } from './segment-chain';
 import { SegmentIndex } from './segment-index';
 import type { RebuiltIndex, SegmentPlace } from './sealed-segment';
 
@@ -21,7 +26,7 @@ interface SegmentRecords<Found> {
 /** Reads all records of a segment, passing over damaged ones. */
 export async function readSegment<Found>(
   journal: Pick<Journal, 'read'>,
-  place: SegmentPlace,
+  place: Pick<SegmentPlace, 'start' | 'end'>,
   {
     decode,
     onRecord,
@@ -29,7 +34,7 @@ export async function readSegment<Found>(
   }: SegmentRecords<Found> & { readonly decode: (record: JournalRecord) => Promise<Found> },
 ): Promise<void> {
   let from = place.start;
-  while (from < place.end) {
+  while (placeInJournal(from) < place.end) {
     try {
       const decoded = inOrder(
         upTo(journal.read(from), place.end),
@@ -59,7 +64,7 @@ async function* upTo(
   end: number,
 ): AsyncIterable<JournalRecord> {
   for await (const record of records) {
-    if (record.position >= end) return;
+    if (placeInJournal(record.position) >= end) return;
     yield record;
   }
 }
@@ -71,22 +76,22 @@ export async function rebuildIndex(
   onDamage: (error: unknown) => void,
 ): Promise<RebuiltIndex> {
   const index = new SegmentIndex(place.start);
-  const hash = new SegmentHash(headOf(journal.segments(), place));
   let damagedCount = 0;
   await readSegment(journal, place, {
     decode: ({ data }) => wholeBatch(data),
-    onRecord({ position, data }, kept) {
-      hash.add(data);
-      index.add(position, kept);
-    },
+    onRecord: ({ position }, kept) => index.add(position, kept),
     onDamage(error) {
       damagedCount += 1;
       onDamage(error);
     },
   });
-  return { index, origin: { segmentEnd: place.end, segmentHash: hash.hex(), damagedCount } };
+  const segmentHash = hashNamedAfter(place, journal.segments());
+  const { end, isRewritten } = place;
+  return { index, origin: { segmentEnd: end, segmentHash, damagedCount, isRewritten } };
 }
 
-function headOf(segments: readonly Segment[], { start }: SegmentPlace): Buffer {
-  return segments.find((segment) => segment.start === start)?.head ?? Buffer.alloc(0);
+/** The hash of a segment, as the head of the next one names it; empty if that is damaged. */
+function hashNamedAfter({ end }: SegmentPlace, segments: readonly Segment[]): string {
+  const head = segments.find(({ start }) => start === end)?.head;
+  return head === undefined || head.length === 0 ? '' : readHead(head).previousHash;
 }

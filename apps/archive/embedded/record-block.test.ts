@@ -12,7 +12,7 @@ async function recordOf(count: number): Promise<Buffer> {
     eventBytes({ auditId: `id-${index}` }),
   );
   const kept = await batchOf(events);
-  return Buffer.from(await encodeRecord(kept, (await storedRecord(kept)).events));
+  return Buffer.from((await encodeRecord(kept, (await storedRecord(kept)).events)).data);
 }
 
 test.each([1, 2, 40, 2000])(

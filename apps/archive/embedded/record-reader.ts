@@ -3,9 +3,10 @@ import { decompressBlock, sliceBlock, sliceBounds } from '@auditing/audit-event/
 import { KEY_BYTES } from '@auditing/audit-event/event-key';
 import { typedEvent, type EventExtras } from '@auditing/audit-event/typed-event';
 import { SINGLE_READ_BYTES } from '@auditing/journal/frame-reader';
-import type { Journal } from '@auditing/journal/journal';
+import { placeInJournal, type Journal, type SingleReader } from '@auditing/journal/journal';
 import { KeptBatch } from '@auditing/proto/archive';
 import {
+  Codec,
   Field,
   Source,
   Strip,
@@ -17,6 +18,8 @@ import { RpcError } from '@auditing/service/rpc-error';
 
 import { ByteCache } from './byte-cache';
 import { toldBatch } from './log-record';
+import { MovedRecords, type MovedRecord } from './moved-records';
+import { receivedAtOf, splitBatches } from './split-batches';
 
 /** Decompressed records kept for the next question: searches read neighbours, and pages follow each other. */
 const RECORD_CACHE_BYTES = 24 * 2 ** 20;
@@ -46,6 +49,7 @@ export class StoredRecord {
   readonly #raw: Buffer;
   /** Where each event begins in `#raw`, and where the last one ends. */
   readonly #bounds: Uint32Array;
+  #receivedAtUs: ((event: number) => number) | undefined;
 
   constructor(
     readonly kept: KeptBatch,
@@ -71,7 +75,7 @@ export class StoredRecord {
       {
         key: Buffer.from(keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES)),
         listSource: sourceOf(this.kept, index),
-        receivedAtUs: batch?.receivedAtUs ?? 0,
+        receivedAtUs: (this.#receivedAtUs ??= receivedAtOf(this.kept))(index),
         workspace: verdict?.workspace ?? '',
         rules: findings.map(({ rule }) => verdicts?.rules[rule]?.name ?? ''),
         message: findings.find(({ message }) => message !== '')?.message ?? '',
@@ -91,12 +95,15 @@ function verdictOn(verdicts: readonly Verdict[], event: number): Verdict | undef
 export class RecordReader {
   readonly #records = new ByteCache<StoredRecord>(RECORD_CACHE_BYTES);
   readonly #events = new ByteCache<CutEvent | undefined>(EVENT_CACHE_BYTES);
+  readonly #moved: MovedRecords;
 
   constructor(
-    readonly journal: Pick<Journal, 'readAt' | 'reader' | 'start' | 'end'>,
+    readonly journal: Pick<Journal, 'read' | 'reader' | 'segments' | 'start' | 'end'>,
     /** Told of each damaged record that `readWhole` passed over. */
     readonly onDamage: (error: RpcError) => void,
-  ) {}
+  ) {
+    this.#moved = new MovedRecords(journal);
+  }
 
   /** The bytes of the events of a record, in order; undefined as with `readWhole`. It is not kept, as `readData` says. */
   async readEvents(position: number): Promise<readonly Buffer[] | undefined> {
@@ -123,14 +130,10 @@ export class RecordReader {
     const found: (Buffer | undefined)[] = [];
     try {
       for (const position of positions) {
-        const isThere = position >= this.journal.start;
-        const reading = isThere ? reader.readAt(position) : Promise.resolve(undefined);
-        found.push(
-          await reading.then(
-            (record) => record?.data,
-            (cause: unknown) => this.reportUnreadable(position, cause),
-          ),
-        );
+        const reading = this.#isRemoved(position)
+          ? Promise.resolve(undefined)
+          : this.#dataAt(position, reader);
+        found.push(await reading.catch((cause: unknown) => this.reportUnreadable(position, cause)));
       }
       return found;
     } finally {
@@ -140,13 +143,13 @@ export class RecordReader {
 
   /** Reports a damaged record, unless retention has removed it meanwhile. */
   reportUnreadable(position: number, cause: unknown): undefined {
-    if (position >= this.journal.start) this.onDamage(unreadable(position, cause));
+    if (!this.#isRemoved(position)) this.onDamage(unreadable(position, cause));
   }
 
   /** One event of a record; undefined as with `readWhole`. */
   readEvent(position: number, event: number): Promise<CutEvent | undefined> {
     return this.#passingOver(() => {
-      if (position < this.journal.start) return Promise.resolve(undefined);
+      if (this.#isRemoved(position)) return Promise.resolve(undefined);
       return this.#events.get(`${position}/${event}`, async () => {
         const value = (await this.read(position))?.cut(event);
         return { value, bytes: EVENT_OVERHEAD_BYTES + (value?.bytes.length ?? 0) };
@@ -175,27 +178,57 @@ export class RecordReader {
    * @throws DATA_LOSS if what is on disk there is damaged.
    */
   async read(position: number): Promise<StoredRecord | undefined> {
-    if (position < this.journal.start) return undefined;
+    if (this.#isRemoved(position)) return undefined;
     try {
       return await this.#records.get(String(position), () => this.#load(position));
     } catch (error) {
-      if (position < this.journal.start) return undefined;
+      if (this.#isRemoved(position)) return undefined;
       throw unreadable(position, error);
     }
   }
 
   async #load(position: number): Promise<{ value: StoredRecord; bytes: number }> {
-    const { data } = await this.journal.readAt(position);
-    const record = KeptBatch.decode(data);
-    const [told, raw] = await Promise.all([toldBatch(record), expandedBlock(record.batch)]);
-    return { value: new StoredRecord(told, raw), bytes: 4 * data.length + raw.length };
+    const reader = this.journal.reader(SINGLE_READ_BYTES);
+    try {
+      const data = await this.#dataAt(position, reader);
+      const record = KeptBatch.decode(data);
+      const [told, raw] = await Promise.all([toldBatch(record), expandedBlock(record.batch)]);
+      return { value: new StoredRecord(told, raw), bytes: 4 * data.length + raw.length };
+    } finally {
+      await reader.close();
+    }
+  }
+
+  #isRemoved(position: number): boolean {
+    return placeInJournal(position) < this.journal.start;
+  }
+
+  /** The record at a position; if it was joined with others since, as it was before. */
+  async #dataAt(position: number, reader: SingleReader): Promise<Buffer> {
+    try {
+      return (await reader.readAt(position)).data;
+    } catch (error) {
+      const moved = await this.#moved.find(position);
+      if (moved === undefined) throw error;
+      return await this.#movedData(moved);
+    }
+  }
+
+  async #movedData({ position, batch }: MovedRecord): Promise<Buffer> {
+    const record = await this.read(position);
+    const own = record && splitBatches(record.kept, record.events, 0)[batch];
+    if (own === undefined) throw unreadable(position, 'it holds no such batch');
+    const raw = Buffer.concat(own.slices);
+    const block = { codec: Codec.NONE, data: raw, rawBytes: raw.length };
+    const kept = { ...own.kept, batch: { ...own.kept.batch, block } };
+    return Buffer.from(KeptBatch.encode(kept).finish());
   }
 }
 
 function unreadable(position: number, cause: unknown): RpcError {
   return new RpcError(
     status.DATA_LOSS,
-    `the record at position ${position} of the log cannot be read`,
+    `the record at position ${placeInJournal(position)} of the log cannot be read`,
     { cause },
   );
 }

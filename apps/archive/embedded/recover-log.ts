@@ -5,11 +5,12 @@ import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal'
 import { openJournal } from '@auditing/journal/open-journal';
 import { KeptBatch } from '@auditing/proto/archive';
 
-import { wholeBatch } from './log-record';
+import { wholeRecord, type WholeRecord } from './log-record';
 import { readSegment } from './rebuild';
 import { readSavedIndex, type SavedIndex, type SidecarFolder } from './saved-index';
 import { readHead, SegmentChain, type SegmentHash } from './segment-chain';
 import { SegmentIndex } from './segment-index';
+import { batchHeads, toldHashes } from './split-batches';
 import type { CurrentSegment } from './writer';
 
 /** The log as it was left, and what is derived from its last segment. */
@@ -135,7 +136,7 @@ interface ReadSegment {
 async function readWhole(reading: Reading): Promise<ReadSegment> {
   const index = new SegmentIndex(reading.segment.start);
   const hash = await readInto(reading, {
-    decode: ({ data }) => wholeBatch(data),
+    decode: ({ data }) => wholeRecord(data, reading.segment.isRewritten),
     onRecord: ({ position }, kept) => index.add(position, kept),
   });
   return { index, current: { segment: reading.segment, hash }, savedRowCount: 0 };
@@ -156,7 +157,9 @@ async function readRest(
   const quietly = { ...reading, onDamage: (error: unknown) => void damage.push(error) };
   const hash = await readInto(quietly, {
     decode: async ({ position, data }) =>
-      position < end ? KeptBatch.decode(data) : await wholeBatch(data),
+      position < end
+        ? { kept: KeptBatch.decode(data), slices: undefined }
+        : await wholeRecord(data, reading.segment.isRewritten),
     onRecord({ position, next }, kept, soFar) {
       if (position < end) index.addKeys(kept);
       else if (found.fits) index.add(position, kept);
@@ -175,7 +178,7 @@ async function readRest(
 }
 
 interface IntoIndex {
-  readonly decode: (record: JournalRecord) => Promise<KeptBatch>;
+  readonly decode: (record: JournalRecord) => Promise<WholeRecord>;
   readonly onRecord: (record: JournalRecord, kept: KeptBatch, hash: SegmentHash) => void;
 }
 
@@ -187,10 +190,10 @@ async function readInto(
   await readSegment(journal, segment, {
     decode,
     onDamage,
-    onRecord(record, kept) {
-      hash.add(record.data);
-      if (kept.batch?.id !== undefined) marks.mark(kept.batch.id);
-      onRecord(record, kept, hash);
+    onRecord(record, whole) {
+      for (const one of toldHashes(whole)) hash.add(one);
+      for (const { id } of batchHeads(whole.kept)) if (id !== undefined) marks.mark(id);
+      onRecord(record, whole.kept, hash);
     },
   });
   return hash;

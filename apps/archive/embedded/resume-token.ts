@@ -5,17 +5,20 @@ import { rowAt, type IndexedSegment } from './segment-index';
 
 /** A place between two events of the log. */
 export interface LogPosition {
-  /** Position of a record, or of one that is to come. */
+  /** Position of a segment's first byte; earlier releases told that of a record. */
   readonly position: number;
-  /** Events of that record that are before the place. */
+  /** Events of that segment, or record, that are before the place. */
   readonly eventCount: number;
 }
 
 const FORM = /^(\d{1,16})-(\d{1,9})$/;
 
-/** The text of a place. */
-export function writeResumeToken({ position, eventCount }: LogPosition): string {
-  return `${position}-${eventCount}`;
+/** The text of the place behind so many events of a segment: it holds whatever becomes of its records. */
+export function writeResumeToken(
+  segment: Pick<IndexedSegment, 'start'>,
+  eventCount: number,
+): string {
+  return `${segment.start}-${eventCount}`;
 }
 
 /**
@@ -57,6 +60,6 @@ export async function seenRows(
 ): Promise<SeenRows> {
   const segment = segments.findLast(({ start }) => start <= position);
   if (segment === undefined) return { segmentStart: -1, rowCount: 0 };
-  const row = rowAt(await segment.records(), position, eventCount);
+  const row = await rowAt(segment, { position, event: eventCount });
   return { segmentStart: segment.start, rowCount: Math.min(row, segment.summary.rowCount) };
 }

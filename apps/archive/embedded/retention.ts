@@ -59,7 +59,7 @@ export async function retain(
   nowMs: number,
 ): Promise<readonly SealedSegment[]> {
   const sealed = await segments.sealed();
-  const removed = sealed.slice(0, surplus(sealed, limits, { nowMs, logBytes: journal.bytes }));
+  const removed = sealed.slice(0, surplus(sealed, limits, { nowMs, journal }));
   const last = removed.at(-1);
   if (last === undefined) return [];
   const record: RetentionRecord = {
@@ -87,13 +87,14 @@ export async function retain(
 function surplus(
   sealed: readonly SealedSegment[],
   limits: RetentionLimits,
-  { nowMs, logBytes }: { readonly nowMs: number; readonly logBytes: number },
+  { nowMs, journal }: { readonly nowMs: number; readonly journal: Journal },
 ): number {
   const oldestKeptUs = (nowMs - limits.ageMs) * 1000;
-  let bytes = sealed.reduce((sum, segment) => sum + segment.bytes, logBytes);
+  const logBytes = new Map(journal.segments().map(({ start, bytes }) => [start, bytes]));
+  let bytes = sealed.reduce((sum, segment) => sum + segment.bytes, journal.bytes);
   const kept = sealed.findIndex((segment) => {
     if (segment.summary.newestReceivedUs >= oldestKeptUs && bytes <= limits.bytes) return true;
-    bytes -= segment.bytes + segment.place.end - segment.place.start;
+    bytes -= segment.bytes + (logBytes.get(segment.start) ?? 0);
     return false;
   });
   return kept === -1 ? sealed.length : kept;

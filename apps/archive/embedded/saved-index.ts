@@ -46,7 +46,7 @@ export async function saveIndex(
   index: SegmentIndex,
   { end, hash }: Pick<SavedIndex, 'end' | 'hash'>,
 ): Promise<void> {
-  const origin = { segmentEnd: end, segmentHash: hash, damagedCount: 0 };
+  const origin = { segmentEnd: end, segmentHash: hash, damagedCount: 0, isRewritten: false };
   const { head, sections } = await encodeSidecar(index, origin);
   await writeAtomically(files, join(directory, sidecarName(index.start)), [...head, ...sections]);
 }

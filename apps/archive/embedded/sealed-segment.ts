@@ -37,6 +37,8 @@ export interface SidecarStore {
   readonly cache: ByteCache<unknown>;
   /** Makes the index of a segment anew from its records. */
   readonly rebuild: (segment: SegmentPlace) => Promise<RebuiltIndex>;
+  /** Joins the small batches of a segment that is about to be sealed (join-segment.ts); false if that was not done. */
+  readonly join: (segment: SegmentPlace, index: SegmentIndex) => Promise<boolean>;
   /** Told why a sidecar is made anew, or could not be written. */
   readonly onTrouble: (
     message: string,
@@ -51,6 +53,15 @@ export type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
 export interface SegmentPlace {
   readonly start: number;
   readonly end: number;
+  /** Whether its small batches were joined. */
+  readonly isRewritten: boolean;
+}
+
+/** How a segment is opened. */
+export interface SegmentOpening {
+  readonly inTurn: InTurn;
+  /** True if it may have ended just before the archive was: without a sidecar, it is yet to be sealed. */
+  readonly mayBeUnsealed: boolean;
 }
 
 /** An index, and what its records said besides. */
@@ -86,25 +97,29 @@ export class SealedSegment implements IndexedSegment {
   static async open(
     store: SidecarStore,
     place: SegmentPlace,
-    inTurn: InTurn,
+    { inTurn, mayBeUnsealed }: SegmentOpening,
   ): Promise<SealedSegment> {
     try {
       return new SealedSegment(store, place, await readHeader(store, place));
     } catch (err) {
       store.onTrouble('sidecar is made anew', { segment: place.start, err });
+      if (mayBeUnsealed)
+        return inTurn(async () => SealedSegment.seal(store, place, await store.rebuild(place)));
       return new SealedSegment(store, place, (await inTurn(() => remade(store, place))).header);
     }
   }
 
-  /** Writes the sidecar of an index that is in memory. */
+  /** Joins small batches, and writes the sidecar of an index that is in memory. */
   static async seal(
     store: SidecarStore,
     place: SegmentPlace,
-    sealed: RebuiltIndex,
+    { index, origin }: RebuiltIndex,
   ): Promise<SealedSegment> {
-    const encoded = await encodeSidecar(sealed.index, sealed.origin);
-    await save(store, place, encoded);
-    return new SealedSegment(store, place, encoded.header);
+    const isRewritten = place.isRewritten || (await store.join(place, index));
+    const sealed = { ...place, isRewritten };
+    const encoded = await encodeSidecar(index, { ...origin, isRewritten });
+    await save(store, sealed, encoded);
+    return new SealedSegment(store, sealed, encoded.header);
   }
 
   get start(): number {
@@ -235,6 +250,8 @@ async function readHeader(store: SidecarStore, place: SegmentPlace): Promise<Sid
         `stale: it was made from ${header.segmentStart} to ${header.segmentEnd}`,
       );
     }
+    if (header.isRewritten !== place.isRewritten)
+      throw new SidecarError('stale: it was made before small batches were joined');
     return header;
   } finally {
     await file.close();

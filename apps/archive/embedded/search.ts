@@ -11,7 +11,7 @@ import { compileQuery, type CompiledQuery } from './condition';
 import { readCursor, writeCursor, type CursorPlace } from './cursor';
 import type { EventReading } from './event-rows';
 import { scanSegment, type Scan } from './scan';
-import { locate, rowAt, type IndexedSegment } from './segment-index';
+import { locate, placeOfRow, rowAt, type IndexedSegment } from './segment-index';
 import { TopRows, type RowBoundary, type TimedRow } from './top-rows';
 
 /**
@@ -56,7 +56,7 @@ export async function* search(
     }
     if (request.reportProgress) yield SearchResponse.create({ progress: collecting.progress });
   }
-  const { page, ...end } = await lastPage(request, given, collecting);
+  const { page, ...end } = lastPage(request, given, collecting);
   let last = SearchResponse.create();
   for await (const part of parts(page, request, searched)) {
     if (last.events.length > 0) yield last;
@@ -66,14 +66,14 @@ export async function* search(
 }
 
 /** The rows that were not given yet, and what the last message says besides; a reader who is slow holds no other rows. */
-async function lastPage(
+function lastPage(
   request: SearchRequest,
   given: number,
   collecting: Collecting,
-): Promise<{ readonly page: readonly TimedRow[] } & Awaited<ReturnType<typeof ending>>> {
+): { readonly page: readonly TimedRow[] } & ReturnType<typeof ending> {
   const rows = collecting.top.sorted();
   const page = rows.slice(given, request.offset + request.limit);
-  const end = await ending(request, rows, collecting);
+  const end = ending(request, rows, collecting);
   collecting.top.clear();
   return { page, ...end };
 }
@@ -144,16 +144,16 @@ class Collecting {
 }
 
 /** What the last message says besides. */
-async function ending(
+function ending(
   request: SearchRequest,
   rows: readonly TimedRow[],
   { progress }: Collecting,
-): Promise<Pick<SearchResponse, 'nextCursor' | 'total' | 'progress'>> {
+): Pick<SearchResponse, 'nextCursor' | 'total' | 'progress'> {
   const end = request.offset + request.limit;
   const last = rows[Math.min(end, rows.length) - 1];
   const more = last !== undefined && rows.length > end;
   return {
-    nextCursor: more ? writeCursor(await placeOf(last), request) : '',
+    nextCursor: more ? writeCursor(placeOf(last), request) : '',
     total: request.countTotal ? progress.foundCount : 0n,
     progress: request.reportProgress ? progress : undefined,
   };
@@ -181,7 +181,7 @@ async function boundaryOf(
   return {
     timeUs,
     segmentStart: segment.start,
-    row: rowAt(await segment.records(), position, event),
+    row: await rowAt(segment, { position, event }),
   };
 }
 
@@ -222,6 +222,6 @@ async function* parts(
   if (events.length > 0) yield { events };
 }
 
-async function placeOf({ timeUs, segment, row }: TimedRow): Promise<CursorPlace> {
-  return { timeUs, ...locate(await segment.records(), row) };
+function placeOf({ timeUs, segment, row }: TimedRow): CursorPlace {
+  return { timeUs, ...placeOfRow(segment, row) };
 }

@@ -3,7 +3,8 @@ import { createHash, type Hash } from 'node:crypto';
 import type { BatchMarks } from '@auditing/audit-event/batch-marks';
 import type { Segment } from '@auditing/journal/journal';
 
-const HEAD_VERSION = 1;
+/** From 2 on the hash is made of what batches say; before, of the bytes of records. */
+const HEAD_VERSION = 2;
 const GENESIS = '';
 
 /** What stands in the header of a segment of the log, as JSON. */
@@ -20,24 +21,25 @@ export function readHead(head: Buffer): SegmentHead {
   const parsed = JSON.parse(head.toString()) as SegmentHead;
   if (parsed.version !== HEAD_VERSION) {
     throw new Error(
-      `archive log: expected a segment head of version ${HEAD_VERSION}, got ${parsed.version}; a newer release wrote it`,
+      `archive log: expected a segment head of version ${HEAD_VERSION}, got ${parsed.version}; another release wrote it`,
     );
   }
   return parsed;
 }
 
 /**
- * Hash of a segment while it is written: SHA-256 over its head and its records, each behind its length. The head holds
- * the hash of the segment before, so that a segment vouches for all before it.
+ * Hash of a segment while it is written: SHA-256 over its head and the hash of what each batch says (content-hash.ts), each
+ * behind its length. The head holds the hash of the segment before, so that a segment vouches for all before it. That small
+ * batches are joined into one record, or how they are compressed, changes nothing of it.
  */
 export class SegmentHash {
-  readonly #hash: Hash = createHash('sha256').update('auditing archive segment 1\n');
+  readonly #hash: Hash = createHash('sha256').update('auditing archive segment 2\n');
 
   constructor(head: Uint8Array) {
     this.add(head);
   }
 
-  /** Adds a record. */
+  /** Adds the hash of a batch; first of all, the head. */
   add(data: Uint8Array): void {
     const length = Buffer.alloc(4);
     length.writeUInt32LE(data.length);

@@ -1,7 +1,7 @@
 import type { KeptBatch } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
 
-import { eventTimeUs } from '../event-time';
+import { ownTimeUs } from '../event-time';
 import { INDEXED_FIELDS } from '../indexed-fields';
 import type { Sized } from './byte-cache';
 import {
@@ -15,6 +15,7 @@ import { IdColumn, type Ids } from './id-column';
 import { keepingRules, type KeepingRules } from './keeping-rules';
 import { KeyIndex } from './key-index';
 import type { SegmentKeys } from './sealed-keys';
+import { batchHeads, receivedAtOf } from './split-batches';
 
 /** What is known of a segment without reading its columns. */
 export interface SegmentSummary {
@@ -113,21 +114,30 @@ export class SegmentIndex {
     }
     this.#addVerdicts(kept, columns.get(Field.WORKSPACE));
     this.addKeys(kept);
+    const receivedAtUs = receivedAtOf(kept);
     for (let event = 0; event < batch.eventCount; event += 1) {
-      const timeUs = eventTimeUs(kept, event);
+      const timeUs = ownTimeUs(kept, event) || receivedAtUs(event);
       this.#times.push(timeUs);
       this.#stageTimes.push(batch.stageUs[event] ?? 0);
       this.#minTimeUs = Math.min(this.#minTimeUs, timeUs);
       this.#maxTimeUs = Math.max(this.#maxTimeUs, timeUs);
     }
-    this.#newestReceivedUs = Math.max(this.#newestReceivedUs, batch.receivedAtUs);
+    for (const head of batchHeads(kept))
+      this.#newestReceivedUs = Math.max(this.#newestReceivedUs, head.receivedAtUs);
   }
 
   /** Adds what of a record is not in a saved index: the keys of its events. The rows are there already. */
-  addKeys({ batch }: KeptBatch): void {
-    if (batch === undefined) return;
-    this.#keys.add(batch.keys);
-    this.oldestReceivedUs = Math.min(this.oldestReceivedUs || Infinity, batch.receivedAtUs);
+  addKeys(kept: KeptBatch): void {
+    if (kept.batch === undefined) return;
+    this.#keys.add(kept.batch.keys);
+    for (const { receivedAtUs } of batchHeads(kept))
+      this.oldestReceivedUs = Math.min(this.oldestReceivedUs || Infinity, receivedAtUs);
+  }
+
+  /** The records of the segment were written anew: the same rows, elsewhere. Tables that were taken stay as they are. */
+  relocate({ positions, firstRows }: RecordTable): void {
+    this.#positions.restore(positions);
+    this.#firstRows.restore(firstRows);
   }
 
   /** Takes rows that were saved, but for their columns; there are none yet. */
@@ -273,8 +283,26 @@ export function locate(
   return { position, event: row - firstRow };
 }
 
-/** The row of the event at this place of the record at `position`; the first row after it if there is no such record. */
-export function rowAt(records: RecordTable, position: number, event: number): number {
+/** A place of the log that is told to others. It names rows of a segment: records can be joined, rows stay. */
+export interface RowPlace {
+  /** Position of the segment's first byte; of a record where an earlier release told it. */
+  readonly position: number;
+  /** Row of the segment; of the record where that is told. */
+  readonly event: number;
+}
+
+/** The place of a row. */
+export function placeOfRow({ start }: IndexedSegment, row: number): RowPlace {
+  return { position: start, event: row };
+}
+
+/** The row at a place of this segment. Where a record is told that is not there: the first row after it. */
+export async function rowAt(
+  segment: IndexedSegment,
+  { position, event }: RowPlace,
+): Promise<number> {
+  if (position === segment.start) return event;
+  const records = await segment.records();
   const record = records.positions.findIndex((at) => at >= position);
   if (record === -1) return Infinity;
   return (records.firstRows[record] ?? 0) + (records.positions[record] === position ? event : 0);

@@ -21,6 +21,7 @@ test('the index of a segment is let go of once its sidecar is written', async ()
     directory,
     cache: new ByteCache<unknown>(2 ** 20),
     rebuild: () => Promise.reject(new Error('nothing is rebuilt here')),
+    join: () => Promise.resolve(false),
     onTrouble: (message: string) => {
       throw new Error(message);
     },
@@ -38,8 +39,9 @@ test('the index of a segment is let go of once its sidecar is written', async ()
     const index = segments.current;
     held.push(new WeakRef(index));
     const end = start + 100;
-    const origin = { segmentEnd: end, segmentHash: '', damagedCount: 0 };
-    await segments.seal({ start, end }, { index, origin }, indexOf(end));
+    const isRewritten = false;
+    const origin = { segmentEnd: end, segmentHash: '', damagedCount: 0, isRewritten };
+    await segments.seal({ start, end, isRewritten }, { index, origin }, indexOf(end));
   }
   for (const start of [0, 100, 200, 300]) await seal(start);
   await segments.settled();

@@ -3,6 +3,7 @@ import { saveIndex } from './saved-index';
 import type { IndexedSegment, SegmentIndex } from './segment-index';
 import {
   SealedSegment,
+  type InTurn,
   type RebuiltIndex,
   type SegmentPlace,
   type SidecarStore,
@@ -32,10 +33,11 @@ export class Segments {
     this.#saved = { start: current.start, rowCount: savedRowCount };
   }
 
-  /** Adds a segment that was sealed before the archive was opened. In order of their starts. */
-  addSealed(place: SegmentPlace): void {
+  /** Adds a segment that had ended before the archive was opened. In order of their starts. */
+  addSealed(place: SegmentPlace, mayBeUnsealed: boolean): void {
+    const inTurn: InTurn = (make) => this.#inTurn(make);
     const open = (): Promise<SealedSegment> =>
-      SealedSegment.open(this.store, place, (make) => this.#inTurn(make));
+      SealedSegment.open(this.store, place, { inTurn, mayBeUnsealed });
     const sealed = onceThatSucceeds(open);
     this.#entries.push({ start: place.start, sealed });
     // Begun at once; whoever needs the segment gets the error, or tries again.

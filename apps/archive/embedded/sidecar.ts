@@ -19,7 +19,7 @@ import type { RecordTable, SegmentIndex, SegmentSummary } from './segment-index'
  *     sections  one after the other, each compressed and checksummed by itself, so that a query reads its columns alone
  */
 const MAGIC = Buffer.from('AUDIDX\r\n');
-const VERSION = 2;
+const VERSION = 3;
 const PREAMBLE_BYTES = MAGIC.length + 8;
 
 /** Read at once when a sidecar is opened: a header takes about 6 KB. */
@@ -36,6 +36,8 @@ export interface SidecarHeader extends SegmentSummary {
   readonly segmentEnd: number;
   /** Hash of the segment (segment-chain.ts), where it was known when the sidecar was written. */
   readonly segmentHash: string;
+  /** Whether it was made from joined records: where they lie is another. */
+  readonly isRewritten: boolean;
   /** Records of the segment that could not be read when the sidecar was made. */
   readonly damagedCount: number;
   readonly sections: readonly SidecarSection[];
@@ -58,7 +60,10 @@ export class SidecarError extends Error {
 }
 
 /** What the segment's own index does not know. */
-export type SidecarOrigin = Pick<SidecarHeader, 'segmentEnd' | 'segmentHash' | 'damagedCount'>;
+export type SidecarOrigin = Pick<
+  SidecarHeader,
+  'segmentEnd' | 'segmentHash' | 'damagedCount' | 'isRewritten'
+>;
 
 /** A whole sidecar, ready to be written. */
 export interface EncodedSidecar {

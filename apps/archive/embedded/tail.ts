@@ -69,7 +69,7 @@ async function* eventsOf(
       const { position, event } = locate(records, row);
       const cut = await cutOf(scan.reader, position, event);
       if (cut === undefined) continue;
-      const resumeToken = writeResumeToken({ position, eventCount: event + 1 });
+      const resumeToken = writeResumeToken(segment, row + 1);
       yield { ...cut.typed(includeRaw), resumeToken };
     }
   }

@@ -2,7 +2,13 @@ import type { KeyObject } from 'node:crypto';
 
 import { eventKey, keyAt } from '@auditing/audit-event/event-key';
 import type { Files } from '@auditing/journal/files';
-import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
+import {
+  placeInJournal,
+  REWRITTEN,
+  type Journal,
+  type JournalRecord,
+  type Segment,
+} from '@auditing/journal/journal';
 import { decodeSegmentHeader, SEGMENT_HEADER_MIN_BYTES } from '@auditing/journal/segment-header';
 import {
   Proof,
@@ -19,12 +25,12 @@ import {
   type Checkpoint,
   type ReadCheckpoint,
 } from './checkpoint';
-import { wholeBatch } from './log-record';
+import { wholeRecord } from './log-record';
 import type { Pace } from './pace';
 import { readSegment } from './rebuild';
-import { storedRecord } from './record-reader';
 import type { RetentionRecord } from './retention';
 import { readHead, SegmentHash } from './segment-chain';
+import { hashOf, splitBatches } from './split-batches';
 
 /** The limit of archive.proto. */
 const PROBLEMS_MAX = 1_000;
@@ -77,6 +83,14 @@ export async function* verifyLog(
   yield check.result();
 }
 
+/** What a record is found to be. */
+interface CheckedRecord {
+  /** Empty if all is well. */
+  readonly problem: string;
+  /** The batches in it, in order. */
+  readonly batches: readonly { readonly hash: Buffer; readonly logBytes: number }[];
+}
+
 type LogPlace = Pick<ReadCheckpoint, 'segmentStart' | 'position'>;
 
 /** The state of a check: segment after segment. */
@@ -116,24 +130,30 @@ class LogCheck {
     const due = this.#checkpoints.filter(({ segmentStart }) => segmentStart === segment.start);
     const problemsBefore = this.problems.length;
     let isWhole = segment.head.length > 0;
+    // Where the next batch was written first: joined ones lie elsewhere now, but checkpoints speak of that.
+    let at: number | undefined;
     await readSegment(journal, segment, {
       decode: async (record) => {
         await pace.breathe();
-        hash.add(record.data);
         return this.#checkRecord(record);
       },
-      onRecord: (record, problem) => {
-        if (problem !== '')
-          this.#problem({ segmentStart: segment.start, position: record.position }, problem);
-        for (const checkpoint of due) {
-          if (checkpoint.position === record.next && checkpoint.hash === hash.hex())
-            this.#matched.add(checkpoint);
+      onRecord: (record, { problem, batches }) => {
+        const position = placeInJournal(record.position);
+        if (problem !== '') this.#problem({ segmentStart: segment.start, position }, problem);
+        if (record.position < REWRITTEN) at = position;
+        for (const { hash: batchHash, logBytes } of batches) {
+          hash.add(batchHash);
+          at = (at ?? position) + logBytes;
+          for (const checkpoint of due) {
+            if (checkpoint.position === at && checkpoint.hash === hash.hex())
+              this.#matched.add(checkpoint);
+          }
         }
       },
       onDamage: (error, position) => {
         isWhole = false;
         this.#problem(
-          { segmentStart: segment.start, position },
+          { segmentStart: segment.start, position: placeInJournal(position) },
           error instanceof Error ? error.message : String(error),
         );
       },
@@ -187,10 +207,15 @@ class LogCheck {
   }
 
   /** What is in memory of a header was read when the log was opened: the disk may have decayed since. */
-  async #checkHeader({ start, path, head }: Segment): Promise<void> {
+  async #checkHeader({ start, head }: Segment): Promise<void> {
     if (head.length === 0) return;
-    const problem = await headerProblem(this.#verified.files, path, head).catch((error: unknown) =>
-      String(error),
+    const { files, journal } = this.#verified;
+    const pathNow = (): string =>
+      journal.segments().find((segment) => segment.start === start)?.path ?? '';
+    const path = pathNow();
+    const problem = await headerProblem(files, path, head).catch((error: unknown) =>
+      // Its small batches may have been joined meanwhile: then it is another file.
+      path === pathNow() ? String(error) : headerProblem(files, pathNow(), head),
     );
     if (problem !== '') this.#problem({ segmentStart: start, position: start }, problem);
   }
@@ -217,12 +242,17 @@ class LogCheck {
     );
   }
 
-  /** Checks what the checksums do not: that the block can be read and each event has its key. Empty if all is well. */
-  async #checkRecord({ data }: JournalRecord): Promise<string> {
-    const kept = await wholeBatch(data);
-    const { events } = await storedRecord(kept);
-    this.#counts.record += 1;
+  /** Checks what the checksums do not: that the block can be read, each event has its key, and the record its hash. */
+  async #checkRecord({ data, position, next }: JournalRecord): Promise<CheckedRecord> {
+    const { kept, slices: events = [] } = await wholeRecord(data, true);
     this.#counts.event += events.length;
+    const batches: { readonly hash: Buffer; readonly logBytes: number }[] = [];
+    for (const one of splitBatches(kept, events, next - position)) {
+      batches.push({ hash: hashOf(one), logBytes: one.logBytes });
+      await this.#verified.pace.breathe();
+    }
+    this.#counts.record += batches.length;
+    const isAsTold = kept.joined !== undefined || batches[0]?.hash.equals(kept.contentHash);
     const strips = new Map(kept.verdicts?.verdicts.map(({ event, strip }) => [event, strip]));
     const keys = kept.batch?.keys ?? Buffer.alloc(0);
     const wrong = events.findIndex(
@@ -230,7 +260,10 @@ class LogCheck {
         (strips.get(event) ?? Strip.UNSPECIFIED) === Strip.UNSPECIFIED &&
         !eventKey(bytes).equals(keyAt(keys, event)),
     );
-    return wrong === -1 ? '' : `event ${wrong} of the record is not the one its key names`;
+    if (wrong !== -1)
+      return { problem: `event ${wrong} of the record is not the one its key names`, batches };
+    const problem = isAsTold === true ? '' : 'the record does not say what its hash names';
+    return { problem, batches };
   }
 
   #missed(checkpoint: ReadCheckpoint, { end }: Segment): void {

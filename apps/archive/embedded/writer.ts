@@ -138,8 +138,8 @@ export class Writer {
     if (fresh.length > 0) {
       const { positions, end } = await this.#appendToLog(fresh.map(({ data }) => data));
       await this.#enterSegment();
-      fresh.forEach(({ kept, data }, at) => {
-        this.#current?.hash.add(data);
+      fresh.forEach(({ kept, contentHash }, at) => {
+        this.#current?.hash.add(contentHash);
         this.#parts.segments.current.add(positions[at] ?? 0, kept);
       });
       this.#end = end;
@@ -191,8 +191,9 @@ export class Writer {
     }
     const hash = before.hash.hex();
     const checkpoint = { segmentStart: before.segment.start, position: this.#end, hash };
-    const place = { start: before.segment.start, end: last.start };
-    const origin = { segmentEnd: place.end, segmentHash: hash, damagedCount: 0 };
+    const { start, isRewritten } = before.segment;
+    const place = { start, end: last.start, isRewritten };
+    const origin = { segmentEnd: place.end, segmentHash: hash, damagedCount: 0, isRewritten };
     await segments.seal(place, { index: segments.current, origin }, new SegmentIndex(last.start));
     onSealed(checkpoint);
   }

@@ -27,7 +27,6 @@ import { indexNames, type IndexNames } from './index-day';
 import { IndexKeeper } from './index-keeper';
 import type { IndexShape } from './index-template';
 import { MarkStore } from './mark-store';
-import { patientReads } from './patient-reads';
 import { dayIndices, retain, type DayIndex, type RetentionLimits } from './retention';
 import { search } from './search';
 import { shardPlaces, writeToken } from './shard-places';
@@ -193,6 +192,8 @@ export class OpensearchEngine implements Engine {
       memoryBytes: 0,
       segmentCount: this.#indices.length,
       removedSegmentCount: this.#removedCount,
+      joinedSegmentCount: 0,
+      failedJoinCount: 0,
       damagedRecordCount: this.#damagedCount,
       searchThreadCount: 0,
     };
@@ -209,7 +210,7 @@ export class OpensearchEngine implements Engine {
   }
 
   #reading(signal: AbortSignal): Reading {
-    const opensearch = patientReads(this.#options.opensearch);
+    const { opensearch } = this.#options;
     return { opensearch, pattern: this.#names.pattern, signal, onDamage: this.#onDamage };
   }
 

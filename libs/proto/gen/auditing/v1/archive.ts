@@ -322,7 +322,61 @@ export interface KeptBatch {
    * In the log only: an EventBatch with times and all other columns, compressed: what an index is made of, which nobody
    * reads otherwise.
    */
-  packedColumns: Block | undefined;
+  packedColumns:
+    | Block
+    | undefined;
+  /**
+   * In the log only: SHA-256 of what the record says, however it is compressed: what the chain of hashes is made of.
+   * 32 bytes; empty in a record of joined batches, from which those of its batches are computed.
+   */
+  contentHash: Buffer;
+  /**
+   * In the log only, inside of `packed`: the batches that were joined into this record; absent if it is one batch. Then
+   * `batch` and `verdicts` hold the events of all of them, one batch after the other, and no id, time of receipt or
+   * version of a rule set.
+   */
+  joined: JoinedBatches | undefined;
+}
+
+/**
+ * What batches said that were joined into one record of the log. One entry a batch in each list, in the order of the
+ * batches, unless said otherwise. Lists of numbers, for a message a batch would take several times the bytes.
+ */
+export interface JoinedBatches {
+  /** How many of the events are the batch's own. */
+  eventCounts: number[];
+  /** Bytes that the batch's own record took in the log, with what frames it: tells where it was. */
+  logBytes: number[];
+  /** EventBatch.received_at_us, as the difference to the batch before; of the first as it is. */
+  receivedAtStepsUs: bigint[];
+  /** The epochs of the batch ids, each once. */
+  epochs: string[];
+  /** BatchId.epoch as 1 + its place in `epochs`; 0 for a batch without an id. */
+  epochCodes: number[];
+  /** BatchId.sequence, as the difference to the batch before; of the first as it is. */
+  sequenceSteps: bigint[];
+  /** BatchId.part. */
+  parts: number[];
+  /** BatchId.first_event. */
+  firstEvents: number[];
+  /** BatchId.event_count. */
+  idEventCounts: number[];
+  /** The versions of rule sets, each once. */
+  ruleSetVersions: string[];
+  /** Verdicts.rule_set_version as 1 + its place in `rule_set_versions`; 0 for a batch without verdicts. */
+  ruleSetVersionCodes: number[];
+  /** Verdicts.ignored_count. */
+  ignoredCounts: number[];
+  /** The lists of rules that the verdicts of a batch named, each once. */
+  ruleLists: RuleNameList[];
+  /** Verdicts.rules as the place in `rule_lists`. */
+  ruleListCodes: number[];
+}
+
+/** Rules that the verdicts of a batch named. */
+export interface RuleNameList {
+  /** Places in the `verdicts.rules` of the record. */
+  rules: number[];
 }
 
 /** A batch to store. */
@@ -680,7 +734,7 @@ export interface VerifyResult {
   removedHash: Buffer;
   /** Segments checked. */
   segmentCount: number;
-  /** Records checked. */
+  /** Batches checked: of a record of joined ones, each. */
   recordCount: bigint;
   /** Events checked. */
   eventCount: bigint;
@@ -750,6 +804,8 @@ function createBaseKeptBatch(): KeptBatch {
     packed: undefined,
     derivedFields: [],
     packedColumns: undefined,
+    contentHash: Buffer.alloc(0),
+    joined: undefined,
   };
 }
 
@@ -780,6 +836,12 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     }
     if (message.packedColumns !== undefined) {
       Block.encode(message.packedColumns, writer.uint32(50).fork()).join();
+    }
+    if (message.contentHash.length !== 0) {
+      writer.uint32(58).bytes(message.contentHash);
+    }
+    if (message.joined !== undefined) {
+      JoinedBatches.encode(message.joined, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -865,6 +927,22 @@ export const KeptBatch: MessageFns<KeptBatch> = {
             message.packedColumns = Block.decode(reader, reader.uint32());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.contentHash = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.joined = JoinedBatches.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -895,6 +973,12 @@ export const KeptBatch: MessageFns<KeptBatch> = {
         : isSet(object.packed_columns)
         ? Block.fromJSON(object.packed_columns)
         : undefined,
+      contentHash: isSet(object.contentHash)
+        ? Buffer.from(bytesFromBase64(object.contentHash))
+        : isSet(object.content_hash)
+        ? Buffer.from(bytesFromBase64(object.content_hash))
+        : Buffer.alloc(0),
+      joined: isSet(object.joined) ? JoinedBatches.fromJSON(object.joined) : undefined,
     };
   },
 
@@ -918,6 +1002,12 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     if (message.packedColumns !== undefined) {
       obj.packedColumns = Block.toJSON(message.packedColumns);
     }
+    if (message.contentHash.length !== 0) {
+      obj.contentHash = base64FromBytes(message.contentHash);
+    }
+    if (message.joined !== undefined) {
+      obj.joined = JoinedBatches.toJSON(message.joined);
+    }
     return obj;
   },
 
@@ -940,6 +1030,593 @@ export const KeptBatch: MessageFns<KeptBatch> = {
     message.packedColumns = (object.packedColumns !== undefined && object.packedColumns !== null)
       ? Block.fromPartial(object.packedColumns)
       : undefined;
+    message.contentHash = object.contentHash ?? Buffer.alloc(0);
+    message.joined = (object.joined !== undefined && object.joined !== null)
+      ? JoinedBatches.fromPartial(object.joined)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseJoinedBatches(): JoinedBatches {
+  return {
+    eventCounts: [],
+    logBytes: [],
+    receivedAtStepsUs: [],
+    epochs: [],
+    epochCodes: [],
+    sequenceSteps: [],
+    parts: [],
+    firstEvents: [],
+    idEventCounts: [],
+    ruleSetVersions: [],
+    ruleSetVersionCodes: [],
+    ignoredCounts: [],
+    ruleLists: [],
+    ruleListCodes: [],
+  };
+}
+
+export const JoinedBatches: MessageFns<JoinedBatches> = {
+  encode(message: JoinedBatches, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.eventCounts.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.eventCounts) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.logBytes.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.logBytes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.receivedAtStepsUs.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.receivedAtStepsUs) {
+        if (BigInt.asIntN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field receivedAtStepsUs of type sint64 is too large");
+        }
+        writer.sint64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.epochs) {
+      writer.uint32(34).string(v!);
+    }
+    if (message.epochCodes.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.epochCodes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.sequenceSteps.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.sequenceSteps) {
+        if (BigInt.asIntN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field sequenceSteps of type sint64 is too large");
+        }
+        writer.sint64(v);
+      }
+      writer.join();
+    }
+    if (message.parts.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.parts) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.firstEvents.length !== 0) {
+      writer.uint32(66).fork();
+      for (const v of message.firstEvents) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.idEventCounts.length !== 0) {
+      writer.uint32(74).fork();
+      for (const v of message.idEventCounts) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.ruleSetVersions) {
+      writer.uint32(82).string(v!);
+    }
+    if (message.ruleSetVersionCodes.length !== 0) {
+      writer.uint32(90).fork();
+      for (const v of message.ruleSetVersionCodes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    if (message.ignoredCounts.length !== 0) {
+      writer.uint32(98).fork();
+      for (const v of message.ignoredCounts) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    for (const v of message.ruleLists) {
+      RuleNameList.encode(v!, writer.uint32(106).fork()).join();
+    }
+    if (message.ruleListCodes.length !== 0) {
+      writer.uint32(114).fork();
+      for (const v of message.ruleListCodes) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): JoinedBatches {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseJoinedBatches();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.eventCounts.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.eventCounts.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.logBytes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.logBytes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.receivedAtStepsUs.push(reader.sint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.receivedAtStepsUs.push(reader.sint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.epochs.push(reader.string());
+            continue;
+          }
+          case 5: {
+            if (tag === 40) {
+              message.epochCodes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.epochCodes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.sequenceSteps.push(reader.sint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.sequenceSteps.push(reader.sint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.parts.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.parts.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag === 64) {
+              message.firstEvents.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 66) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.firstEvents.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 9: {
+            if (tag === 72) {
+              message.idEventCounts.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 74) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.idEventCounts.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.ruleSetVersions.push(reader.string());
+            continue;
+          }
+          case 11: {
+            if (tag === 88) {
+              message.ruleSetVersionCodes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 90) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ruleSetVersionCodes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 12: {
+            if (tag === 96) {
+              message.ignoredCounts.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 98) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ignoredCounts.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.ruleLists.push(RuleNameList.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 14: {
+            if (tag === 112) {
+              message.ruleListCodes.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 114) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.ruleListCodes.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): JoinedBatches {
+    return {
+      eventCounts: globalThis.Array.isArray(object?.eventCounts)
+        ? object.eventCounts.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.event_counts)
+        ? object.event_counts.map((e: any) => globalThis.Number(e))
+        : [],
+      logBytes: globalThis.Array.isArray(object?.logBytes)
+        ? object.logBytes.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.log_bytes)
+        ? object.log_bytes.map((e: any) => globalThis.Number(e))
+        : [],
+      receivedAtStepsUs: globalThis.Array.isArray(object?.receivedAtStepsUs)
+        ? object.receivedAtStepsUs.map((e: any) => BigInt(e))
+        : globalThis.Array.isArray(object?.received_at_steps_us)
+        ? object.received_at_steps_us.map((e: any) => BigInt(e))
+        : [],
+      epochs: globalThis.Array.isArray(object?.epochs) ? object.epochs.map((e: any) => globalThis.String(e)) : [],
+      epochCodes: globalThis.Array.isArray(object?.epochCodes)
+        ? object.epochCodes.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.epoch_codes)
+        ? object.epoch_codes.map((e: any) => globalThis.Number(e))
+        : [],
+      sequenceSteps: globalThis.Array.isArray(object?.sequenceSteps)
+        ? object.sequenceSteps.map((e: any) => BigInt(e))
+        : globalThis.Array.isArray(object?.sequence_steps)
+        ? object.sequence_steps.map((e: any) => BigInt(e))
+        : [],
+      parts: globalThis.Array.isArray(object?.parts)
+        ? object.parts.map((e: any) => globalThis.Number(e))
+        : [],
+      firstEvents: globalThis.Array.isArray(object?.firstEvents)
+        ? object.firstEvents.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.first_events)
+        ? object.first_events.map((e: any) => globalThis.Number(e))
+        : [],
+      idEventCounts: globalThis.Array.isArray(object?.idEventCounts)
+        ? object.idEventCounts.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.id_event_counts)
+        ? object.id_event_counts.map((e: any) => globalThis.Number(e))
+        : [],
+      ruleSetVersions: globalThis.Array.isArray(object?.ruleSetVersions)
+        ? object.ruleSetVersions.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.rule_set_versions)
+        ? object.rule_set_versions.map((e: any) => globalThis.String(e))
+        : [],
+      ruleSetVersionCodes: globalThis.Array.isArray(object?.ruleSetVersionCodes)
+        ? object.ruleSetVersionCodes.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.rule_set_version_codes)
+        ? object.rule_set_version_codes.map((e: any) => globalThis.Number(e))
+        : [],
+      ignoredCounts: globalThis.Array.isArray(object?.ignoredCounts)
+        ? object.ignoredCounts.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.ignored_counts)
+        ? object.ignored_counts.map((e: any) => globalThis.Number(e))
+        : [],
+      ruleLists: globalThis.Array.isArray(object?.ruleLists)
+        ? object.ruleLists.map((e: any) => RuleNameList.fromJSON(e))
+        : globalThis.Array.isArray(object?.rule_lists)
+        ? object.rule_lists.map((e: any) => RuleNameList.fromJSON(e))
+        : [],
+      ruleListCodes: globalThis.Array.isArray(object?.ruleListCodes)
+        ? object.ruleListCodes.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.rule_list_codes)
+        ? object.rule_list_codes.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: JoinedBatches): unknown {
+    const obj: any = {};
+    if (message.eventCounts?.length) {
+      obj.eventCounts = message.eventCounts.map((e) => Math.round(e));
+    }
+    if (message.logBytes?.length) {
+      obj.logBytes = message.logBytes.map((e) => Math.round(e));
+    }
+    if (message.receivedAtStepsUs?.length) {
+      obj.receivedAtStepsUs = message.receivedAtStepsUs.map((e) => e.toString());
+    }
+    if (message.epochs?.length) {
+      obj.epochs = message.epochs;
+    }
+    if (message.epochCodes?.length) {
+      obj.epochCodes = message.epochCodes.map((e) => Math.round(e));
+    }
+    if (message.sequenceSteps?.length) {
+      obj.sequenceSteps = message.sequenceSteps.map((e) => e.toString());
+    }
+    if (message.parts?.length) {
+      obj.parts = message.parts.map((e) => Math.round(e));
+    }
+    if (message.firstEvents?.length) {
+      obj.firstEvents = message.firstEvents.map((e) => Math.round(e));
+    }
+    if (message.idEventCounts?.length) {
+      obj.idEventCounts = message.idEventCounts.map((e) => Math.round(e));
+    }
+    if (message.ruleSetVersions?.length) {
+      obj.ruleSetVersions = message.ruleSetVersions;
+    }
+    if (message.ruleSetVersionCodes?.length) {
+      obj.ruleSetVersionCodes = message.ruleSetVersionCodes.map((e) => Math.round(e));
+    }
+    if (message.ignoredCounts?.length) {
+      obj.ignoredCounts = message.ignoredCounts.map((e) => Math.round(e));
+    }
+    if (message.ruleLists?.length) {
+      obj.ruleLists = message.ruleLists.map((e) => RuleNameList.toJSON(e));
+    }
+    if (message.ruleListCodes?.length) {
+      obj.ruleListCodes = message.ruleListCodes.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<JoinedBatches>): JoinedBatches {
+    return JoinedBatches.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<JoinedBatches>): JoinedBatches {
+    const message = createBaseJoinedBatches();
+    message.eventCounts = object.eventCounts?.map((e) => e) || [];
+    message.logBytes = object.logBytes?.map((e) => e) || [];
+    message.receivedAtStepsUs = object.receivedAtStepsUs?.map((e) => BigInt(e)) || [];
+    message.epochs = object.epochs?.map((e) => e) || [];
+    message.epochCodes = object.epochCodes?.map((e) => e) || [];
+    message.sequenceSteps = object.sequenceSteps?.map((e) => BigInt(e)) || [];
+    message.parts = object.parts?.map((e) => e) || [];
+    message.firstEvents = object.firstEvents?.map((e) => e) || [];
+    message.idEventCounts = object.idEventCounts?.map((e) => e) || [];
+    message.ruleSetVersions = object.ruleSetVersions?.map((e) => e) || [];
+    message.ruleSetVersionCodes = object.ruleSetVersionCodes?.map((e) => e) || [];
+    message.ignoredCounts = object.ignoredCounts?.map((e) => e) || [];
+    message.ruleLists = object.ruleLists?.map((e) => RuleNameList.fromPartial(e)) || [];
+    message.ruleListCodes = object.ruleListCodes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseRuleNameList(): RuleNameList {
+  return { rules: [] };
+}
+
+export const RuleNameList: MessageFns<RuleNameList> = {
+  encode(message: RuleNameList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.rules.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.rules) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RuleNameList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRuleNameList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.rules.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.rules.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RuleNameList {
+    return { rules: globalThis.Array.isArray(object?.rules) ? object.rules.map((e: any) => globalThis.Number(e)) : [] };
+  },
+
+  toJSON(message: RuleNameList): unknown {
+    const obj: any = {};
+    if (message.rules?.length) {
+      obj.rules = message.rules.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RuleNameList>): RuleNameList {
+    return RuleNameList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RuleNameList>): RuleNameList {
+    const message = createBaseRuleNameList();
+    message.rules = object.rules?.map((e) => e) || [];
     return message;
   },
 };
