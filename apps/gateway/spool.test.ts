@@ -5,13 +5,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeBody } from '@auditing/audit-event/decode-body';
 import { decodedEvents } from '@auditing/audit-event/decoded-batch';
-import {
-  Spool,
-  SpoolFullError,
-  type SpooledBody,
-  type SpoolOptions,
-  type SpoolPart,
-} from './spool';
+import { Spool, SpoolFullError, type SpoolOptions, type SpoolPart } from './spool';
+import type { SpooledBody } from './spooled-bodies';
 import { event } from './testing/gateway';
 
 let directory: string;

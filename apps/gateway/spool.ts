@@ -5,12 +5,13 @@ import type { DecodedBody } from '@auditing/audit-event/decode-body';
 import { rememberDecoded } from '@auditing/audit-event/decoded-batch';
 import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
 import type { Files } from '@auditing/journal/files';
-import type { Journal, JournalRecord, Segment } from '@auditing/journal/journal';
-import { JournalCorruptError, JournalFullError } from '@auditing/journal/journal-error';
+import type { Journal, JournalRecord } from '@auditing/journal/journal';
+import { JournalFullError } from '@auditing/journal/journal-error';
 import { openJournal } from '@auditing/journal/open-journal';
 import { EventBatch, type Source } from '@auditing/proto/event';
 import { SpooledPart } from '@auditing/proto/spool';
 import { FollowedJournal } from './followed-journal';
+import { headOf, tellRecent, type SpooledBody } from './spooled-bodies';
 
 /** One part of a body, durable, waiting to be drained. */
 export interface SpoolPart {
@@ -46,15 +47,6 @@ export interface BodyMeta {
   readonly traceParent?: string;
   /** Marker of the probe that made it. Default: a sender sent it. */
   readonly probe?: string;
-}
-
-/** What the spool held of a body when it was opened. */
-export interface SpooledBody {
-  readonly bodyHash: Buffer;
-  /** How many of its events, from the first on. */
-  readonly eventCount: number;
-  /** True if those are all. */
-  readonly whole: boolean;
 }
 
 /** How a spool is opened. */
@@ -101,11 +93,6 @@ const PART_EVENTS = 4_096;
  */
 const MEMORY_FACTOR = 2;
 
-/** Bodies older than this are not looked for at start: their senders have given them up long since. */
-const RECENT_MS = 15 * 60_000;
-
-const HEAD_BYTES = 8;
-
 const NO_EVENTS = EventBatch.create();
 
 /**
@@ -134,12 +121,12 @@ export class Spool {
       directory,
       maxBytes,
       // When the segment was begun: tells at start which segments hold recent bodies.
-      segmentHead: () => encodeHead(now()),
+      segmentHead: () => headOf(now()),
       ...(segmentBytes !== undefined && { segmentBytes }),
       ...(files && { files }),
       ...(onRepair && { onRepair }),
     });
-    if (onSpooledBody) await tellRecent(journal, now() - RECENT_MS, onSpooledBody);
+    if (onSpooledBody) await tellRecent(journal, now(), onSpooledBody);
     return new Spool(journal, options);
   }
 
@@ -285,39 +272,4 @@ function partOf({ position, next, data }: JournalRecord): SpoolPart {
   const { batch, listSource, traceParent, probe } = SpooledPart.decode(data);
   if (!batch) throw new SpoolFailedError(`spool: the record at ${position} holds no batch`);
   return { position, next, batch, listSource, traceParent, probe };
-}
-
-function bodyOf({ batch, bodyHash, eventsBefore, bodyEnd }: SpooledPart): SpooledBody {
-  return { bodyHash, eventCount: eventsBefore + (batch?.eventCount ?? 0), whole: bodyEnd };
-}
-
-/** Reads the bodies that came lately. A damaged record is passed over: whoever drains the spool reports it. */
-async function tellRecent(
-  journal: Journal,
-  sinceMs: number,
-  tell: (body: SpooledBody) => void,
-): Promise<void> {
-  let position = firstRecent(journal.segments(), sinceMs) ?? journal.start;
-  while (position < journal.end) {
-    try {
-      for await (const { data } of journal.read(position)) tell(bodyOf(SpooledPart.decode(data)));
-      return;
-    } catch (error) {
-      if (!(error instanceof JournalCorruptError)) throw error;
-      position = error.next;
-    }
-  }
-}
-
-function encodeHead(nowMs: number): Buffer {
-  const head = Buffer.alloc(HEAD_BYTES);
-  head.writeDoubleLE(nowMs);
-  return head;
-}
-
-/** Start of the last segment that was begun before `sinceMs`: what came since lies in it and after it. */
-function firstRecent(segments: readonly Segment[], sinceMs: number): number | undefined {
-  return segments.findLast(
-    ({ head }) => head.length === HEAD_BYTES && head.readDoubleLE() < sinceMs,
-  )?.start;
 }
