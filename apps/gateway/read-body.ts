@@ -22,19 +22,44 @@ export interface ReadBody {
  * @throws {Refusal} 408 if the sender is too slow.
  * @throws {SenderGoneError} if it goes away.
  */
-export async function readBody(req: IncomingMessage, limits: ReadLimits): Promise<ReadBody> {
-  const { length, maxBytes } = limits;
+export function readBody(req: IncomingMessage, limits: ReadLimits): Promise<ReadBody> {
+  const { length, maxBytes, timeoutMs } = limits;
   // Not from the pool: a small slice must not pin 8 KB, and nothing has to be zeroed that is overwritten anyway.
   const known = length === undefined ? undefined : Buffer.allocUnsafeSlow(length);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of chunksOf(req, limits.timeoutMs)) {
-    if (known) chunk.copy(known, size);
-    else chunks.push(chunk);
-    size += chunk.length;
-    if (size > maxBytes) return { bytes: known ?? Buffer.concat(chunks), whole: false };
-  }
-  return { bytes: known ?? Buffer.concat(chunks), whole: true };
+  // Not by chunksOf: a body comes in dozens of pieces, and a promise and a timer for each cost more than the reading.
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer);
+      req.off('data', take).off('end', end).off('close', gone).off('error', gone);
+    };
+    const finish = (whole: boolean): void => {
+      settle();
+      resolve({ bytes: known ?? Buffer.concat(chunks), whole });
+    };
+    const take = (chunk: Buffer): void => {
+      if (known) chunk.copy(known, size);
+      else chunks.push(chunk);
+      size += chunk.length;
+      if (size <= maxBytes) return;
+      req.pause();
+      finish(false);
+    };
+    const end = (): void => finish(true);
+    const gone = (): void => {
+      settle();
+      reject(senderGone());
+    };
+    const timer = setTimeout(() => {
+      req.pause();
+      settle();
+      reject(tooSlow(timeoutMs));
+    }, timeoutMs);
+    if (req.destroyed && !req.complete) gone();
+    else if (req.readableEnded) end();
+    else req.on('end', end).on('close', gone).on('error', gone).on('data', take);
+  });
 }
 
 /**
@@ -70,7 +95,7 @@ function readable(req: IncomingMessage, ms: number): Promise<boolean> {
     };
     const gone = (): void => {
       settle();
-      reject(new SenderGoneError('the sender closed the connection before its body was whole'));
+      reject(senderGone());
     };
     const timer = setTimeout(
       () => {
@@ -85,6 +110,10 @@ function readable(req: IncomingMessage, ms: number): Promise<boolean> {
     }
     req.on('readable', more).on('end', more).on('close', gone).on('error', gone);
   });
+}
+
+function senderGone(): SenderGoneError {
+  return new SenderGoneError('the sender closed the connection before its body was whole');
 }
 
 function tooSlow(timeoutMs: number): Refusal {

@@ -85,7 +85,8 @@ export class BodyReader {
 
   private scalar(start: number): number {
     const end = this.valueEnd(start, '$');
-    this.handOver({ start, end, path: '$', index: NO_INDEX, reason: undefined });
+    const { documents: document } = this;
+    this.handOver({ start, end, path: '$', index: NO_INDEX, document, reason: NO_OBJECT });
     return end;
   }
 
@@ -113,7 +114,8 @@ export class BodyReader {
     at++;
     if (isList) return at;
     const reason = isEvent ? undefined : NO_EVENT;
-    this.handOver({ start, end: at, path: '$', index: NO_INDEX, reason });
+    const { documents: document } = this;
+    this.handOver({ start, end: at, path: '$', index: NO_INDEX, document, reason });
     if (this.isTurnOver()) yield;
     return at;
   }
@@ -132,13 +134,15 @@ export class BodyReader {
   }
 
   private *array(open: number, path: string): Generator<void, number> {
-    const { body, reader } = this;
+    const { body, reader, documents: document } = this;
     let at = skipSpace(body, open + 1);
     if (body[at] === BYTE.closeBracket) return at + 1;
     for (let index = 0; ; index++) {
-      const known = body[at] === BYTE.openBrace ? reader.end(at) : -1;
+      const isObject = body[at] === BYTE.openBrace;
+      const known = isObject ? reader.end(at) : -1;
       const end = known < 0 ? this.valueEnd(at, path) : known;
-      this.handOver({ start: at, end, path, index, reason: undefined });
+      const reason = isObject ? undefined : NO_OBJECT;
+      this.handOver({ start: at, end, path, index, document, reason });
       if (this.isTurnOver()) yield;
       at = skipSpace(body, end);
       if (body[at] === BYTE.closeBracket) return at + 1;
@@ -151,12 +155,11 @@ export class BodyReader {
     return ++this.itemCount % ITEMS_A_TURN === 0;
   }
 
-  private handOver(found: Omit<BodyItem, 'document'>): void {
-    const { body, documents: document } = this;
-    const { start, end, path, index } = found;
-    if (this.listSource === Source.UNSPECIFIED) this.listSource = sourceByFirstKey(body, start);
-    const reason = body[start] === BYTE.openBrace ? found.reason : NO_OBJECT;
-    this.reader.item({ start, end, path, index, document, reason });
+  private handOver(item: BodyItem): void {
+    if (this.listSource === Source.UNSPECIFIED) {
+      this.listSource = sourceByFirstKey(this.body, item.start);
+    }
+    this.reader.item(item);
   }
 
   /** Where an item is: a path such as `$.items[3]`, after `byte N: ` if the body holds several values. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { KeptBatch } from '@auditing/proto/archive';
 import { EventBatch, Field, Strip, type Column } from '@auditing/proto/event';
 
-import { auditIdOf } from './audit-id';
+import { isAuditIdOf } from './audit-id';
 
 /** What a record of the log says of a batch, in the parts in which it is written. */
 export interface ContentParts {
@@ -26,7 +26,7 @@ export function contentParts(kept: KeptBatch, slices: readonly Buffer[]): Conten
   const { requestReceivedUs, stageUs } = batch;
   const ids = batch.columns.find(({ field }) => field === Field.AUDIT_ID);
   const isIdDerived =
-    ids !== undefined && slices.every((slice, row) => auditIdOf(slice) === cell(ids, row));
+    ids !== undefined && slices.every((slice, row) => isAuditIdOf(slice, cell(ids, row)));
   const isTold = ({ field }: Column): boolean => field === Field.SOURCE;
   const columns = batch.columns.filter(
     (column) => !isTold(column) && !(isIdDerived && column === ids),

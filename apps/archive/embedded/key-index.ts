@@ -17,10 +17,16 @@ const SLOT_WORD = 4 * Math.floor(Math.random() * (KEY_BYTES / 4));
  */
 export class KeyIndex implements SegmentKeys {
   readonly isExact = true;
-  #keys = Buffer.alloc(FIRST_CAPACITY * KEY_BYTES);
+  #keys: Buffer;
   /** 1 + row; 0 is free. Never more than half full. */
-  #slots = new Uint32Array(FIRST_CAPACITY * 2);
+  #slots: Uint32Array;
   #rowCount = 0;
+
+  /** `capacity`: rows until it grows for the first time, a power of 2. */
+  constructor(capacity = FIRST_CAPACITY) {
+    this.#keys = Buffer.alloc(capacity * KEY_BYTES);
+    this.#slots = new Uint32Array(capacity * 2);
+  }
 
   get bytes(): number {
     return this.#keys.length + this.#slots.byteLength;
@@ -35,6 +41,14 @@ export class KeyIndex implements SegmentKeys {
       this.#insert(this.#rowCount);
       this.#rowCount += 1;
     }
+  }
+
+  /** Adds a row by its key, which begins at `offset` of `keys`. */
+  addOne(keys: Buffer, offset: number): void {
+    this.#reserve(this.#rowCount + 1);
+    keys.copy(this.#keys, this.#rowCount * KEY_BYTES, offset, offset + KEY_BYTES);
+    this.#insert(this.#rowCount);
+    this.#rowCount += 1;
   }
 
   candidates(keys: Buffer, offset = 0): readonly number[] {

@@ -9,6 +9,7 @@ import { RpcError } from '@auditing/service/rpc-error';
 
 import { ownTimeUs } from '../event-time';
 import { keptSubset } from './kept-subset';
+import type { KeyIndex } from './key-index';
 import { encodeRecord, type LogRecord } from './log-record';
 import { storedRecord, type RecordReader } from './record-reader';
 import type { IndexedSegment } from './segment-index';
@@ -29,7 +30,7 @@ export interface Known {
   readonly segments: Segments;
   readonly reader: RecordReader;
   /** Keys of the events that will be written together with this batch; new ones are added. */
-  readonly pendingKeys: Set<string>;
+  readonly pendingKeys: KeyIndex;
 }
 
 /**
@@ -81,12 +82,11 @@ async function freshEvents(kept: KeptBatch, batch: EventBatch, known: Known): Pr
     if (taken.some(({ first, end }) => position >= first && position < end)) continue;
     if (identified[event] !== 0) {
       const offset = event * KEY_BYTES;
-      const key = batch.keys.toString('latin1', offset, offset + KEY_BYTES);
-      if (known.pendingKeys.has(key)) continue;
+      if (known.pendingKeys.candidates(batch.keys, offset).length > 0) continue;
       const stored = isStoredAlready(batch.keys, offset);
       // Nearly always known at once: a turn of the loop for each event would cost more than the look.
       if (typeof stored === 'boolean' ? stored : await stored) continue;
-      known.pendingKeys.add(key);
+      known.pendingKeys.addOne(batch.keys, offset);
     }
     fresh.push(event);
   }

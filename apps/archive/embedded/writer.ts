@@ -12,6 +12,7 @@ import { RpcError } from '@auditing/service/rpc-error';
 
 import type { Appended } from '../engine';
 import type { Checkpoint } from './checkpoint';
+import { KeyIndex } from './key-index';
 import { prepare, type Prepared } from './prepare';
 import type { RecordReader } from './record-reader';
 import type { SegmentChain, SegmentHash } from './segment-chain';
@@ -21,6 +22,9 @@ import { SidecarError } from './sidecar';
 
 /** Batches of one fsync hold at most so many bytes of blocks, unless one alone has more. */
 const GROUP_MAX_BYTES = 16 * 2 ** 20;
+
+/** Keys of one group that there is room for at first: the events of a few small batches. */
+const PENDING_KEYS = 64;
 
 /** When a segment ends, whichever comes first. */
 export interface SegmentLimits {
@@ -154,7 +158,7 @@ export class Writer {
 
   async #prepareAll(group: readonly Waiting[]): Promise<Ready[]> {
     const { marks, segments, reader } = this.#parts;
-    const pendingKeys = new Set<string>();
+    const pendingKeys = new KeyIndex(PENDING_KEYS);
     const ready: Ready[] = [];
     for (const waiting of group) {
       try {
