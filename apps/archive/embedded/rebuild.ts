@@ -87,7 +87,8 @@ export async function rebuildIndex(
   });
   const segmentHash = hashNamedAfter(place, journal.segments());
   const { end, isRewritten } = place;
-  return { index, origin: { segmentEnd: end, segmentHash, damagedCount, isRewritten } };
+  const state = { isSealed: true, isRewritten };
+  return { index, origin: { segmentEnd: end, segmentHash, damagedCount, ...state } };
 }
 
 /** The hash of a segment, as the head of the next one names it; empty if that is damaged. */

@@ -46,7 +46,8 @@ export async function saveIndex(
   index: SegmentIndex,
   { end, hash }: Pick<SavedIndex, 'end' | 'hash'>,
 ): Promise<void> {
-  const origin = { segmentEnd: end, segmentHash: hash, damagedCount: 0, isRewritten: false };
+  const state = { isSealed: false, isRewritten: false };
+  const origin = { segmentEnd: end, segmentHash: hash, damagedCount: 0, ...state };
   const { head, sections } = await encodeSidecar(index, origin);
   await writeAtomically(files, join(directory, sidecarName(index.start)), [...head, ...sections]);
 }

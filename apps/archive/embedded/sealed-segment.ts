@@ -250,6 +250,8 @@ async function readHeader(store: SidecarStore, place: SegmentPlace): Promise<Sid
         `stale: it was made from ${header.segmentStart} to ${header.segmentEnd}`,
       );
     }
+    if (!header.isSealed)
+      throw new SidecarError('stale: it was saved before the segment was sealed');
     if (header.isRewritten !== place.isRewritten)
       throw new SidecarError('stale: it was made before small batches were joined');
     return header;

@@ -39,9 +39,9 @@ test('the index of a segment is let go of once its sidecar is written', async ()
     const index = segments.current;
     held.push(new WeakRef(index));
     const end = start + 100;
-    const isRewritten = false;
-    const origin = { segmentEnd: end, segmentHash: '', damagedCount: 0, isRewritten };
-    await segments.seal({ start, end, isRewritten }, { index, origin }, indexOf(end));
+    const state = { isSealed: true, isRewritten: false };
+    const origin = { segmentEnd: end, segmentHash: '', damagedCount: 0, ...state };
+    await segments.seal({ start, end, isRewritten: false }, { index, origin }, indexOf(end));
   }
   for (const start of [0, 100, 200, 300]) await seal(start);
   await segments.settled();

@@ -107,8 +107,9 @@ export class Segments {
     );
   }
 
-  /** Resolves when no sidecar is being made. */
+  /** Resolves when no sidecar is being made, nor is to be: a segment that is being opened may lack one. */
   async settled(): Promise<void> {
+    await Promise.allSettled(this.#entries.map(({ sealed }) => sealed()));
     await this.#making;
   }
 

@@ -19,7 +19,7 @@ import type { RecordTable, SegmentIndex, SegmentSummary } from './segment-index'
  *     sections  one after the other, each compressed and checksummed by itself, so that a query reads its columns alone
  */
 const MAGIC = Buffer.from('AUDIDX\r\n');
-const VERSION = 3;
+const VERSION = 4;
 const PREAMBLE_BYTES = MAGIC.length + 8;
 
 /** Read at once when a sidecar is opened: a header takes about 6 KB. */
@@ -36,6 +36,8 @@ export interface SidecarHeader extends SegmentSummary {
   readonly segmentEnd: number;
   /** Hash of the segment (segment-chain.ts), where it was known when the sidecar was written. */
   readonly segmentHash: string;
+  /** False for what was saved of a segment that was written to, even if nothing came into it after that. */
+  readonly isSealed: boolean;
   /** Whether it was made from joined records: where they lie is another. */
   readonly isRewritten: boolean;
   /** Records of the segment that could not be read when the sidecar was made. */
@@ -62,7 +64,7 @@ export class SidecarError extends Error {
 /** What the segment's own index does not know. */
 export type SidecarOrigin = Pick<
   SidecarHeader,
-  'segmentEnd' | 'segmentHash' | 'damagedCount' | 'isRewritten'
+  'segmentEnd' | 'segmentHash' | 'damagedCount' | 'isSealed' | 'isRewritten'
 >;
 
 /** A whole sidecar, ready to be written. */

@@ -197,7 +197,8 @@ export class Writer {
     const checkpoint = { segmentStart: before.segment.start, position: this.#end, hash };
     const { start, isRewritten } = before.segment;
     const place = { start, end: last.start, isRewritten };
-    const origin = { segmentEnd: place.end, segmentHash: hash, damagedCount: 0, isRewritten };
+    const state = { isSealed: true, isRewritten };
+    const origin = { segmentEnd: place.end, segmentHash: hash, damagedCount: 0, ...state };
     await segments.seal(place, { index: segments.current, origin }, new SegmentIndex(last.start));
     onSealed(checkpoint);
   }
