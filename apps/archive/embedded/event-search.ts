@@ -5,6 +5,7 @@ import { Source } from '@auditing/proto/event';
 
 import { compileCondition } from './compile-condition';
 import { blockOf } from './record-block';
+import { Needle } from './text-needle';
 
 /** What is asked of the bytes of events: what no column answers. Plain data, for it goes to other threads. */
 export interface EventSearch {
@@ -34,17 +35,18 @@ export async function fittingEvents(
   { data, events }: RecordToSearch,
 ): Promise<number[]> {
   const record = Buffer.from(data.buffer, data.byteOffset, data.length);
-  const text = Buffer.from(search.text.buffer, search.text.byteOffset, search.text.length);
+  const { buffer, byteOffset, length } = search.text;
+  const text = new Needle(Buffer.from(buffer, byteOffset, length));
   const raw = await rawOf(record);
   const isSearchedWhole = search.wholeRecords && text.length > 0;
-  const first = isSearchedWhole ? raw.indexOf(text) : 0;
+  const first = isSearchedWhole ? text.firstIn(raw) : 0;
   if (first === -1) return [];
   const bounds = boundsOf(record, raw);
   const bytesOf = (event: number): Buffer => raw.subarray(bounds[event], bounds[event + 1]);
   const asked = events ?? Array.from({ length: bounds.length - 1 }, (_, event) => event);
   const fitting = isSearchedWhole
     ? among(asked, eventsWith(text, { raw, bounds, first }))
-    : asked.filter((event) => text.length === 0 || bytesOf(event).includes(text));
+    : asked.filter((event) => text.length === 0 || text.firstIn(bytesOf(event)) !== -1);
   const conditions = search.conditions.map(compileCondition);
   if (conditions.length === 0) return fitting;
   return fitting.filter((event) => {
@@ -89,7 +91,7 @@ interface Block {
 }
 
 /** The events that hold a text, found by few looks at all of them together. */
-function eventsWith(text: Buffer, { raw, bounds, first }: Block): number[] {
+function eventsWith(text: Needle, { raw, bounds, first }: Block): number[] {
   const found: number[] = [];
   let event = 0;
   for (let at = first; at !== -1;) {
@@ -97,7 +99,7 @@ function eventsWith(text: Buffer, { raw, bounds, first }: Block): number[] {
     const end = bounds[event + 1] ?? raw.length;
     // Else it begins in one event and ends in the next, as does all that begins behind it in the same one.
     if (at + text.length <= end) found.push(event);
-    at = raw.indexOf(text, end);
+    at = text.firstIn(raw, end);
   }
   return found;
 }
