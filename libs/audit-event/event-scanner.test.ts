@@ -10,6 +10,7 @@ import { type DecodedEvent, decodeEvent } from './decoded-event';
 import { EVENT_FIELDS } from './event-fields';
 import { EventScanner } from './event-scanner';
 import { EventTable } from './event-table';
+import { MAX_DEPTH } from './json-bytes';
 import { splitBody } from './split-body';
 
 const SAMPLES = join(__dirname, 'testdata');
@@ -158,6 +159,23 @@ test('bytes that are not UTF-8 are what JSON.parse makes of them', async () => {
     const bytes = Buffer.from(event);
     for (let at = bytes.indexOf('?'); at >= 0; at = bytes.indexOf('?', at + 1)) bytes[at] = byte;
     await expectSame(Buffer.concat([Buffer.from('['), bytes, Buffer.from(']')]));
+  }
+});
+
+test('how deep an event may be nested is the same for whoever parses it later', async () => {
+  for (const levels of [MAX_DEPTH - 1, MAX_DEPTH, MAX_DEPTH + 1]) {
+    const deep = '['.repeat(levels) + ']'.repeat(levels);
+    for (const event of [
+      `{"auditID":"a","requestObject":${deep}}`,
+      `{"auditID":"a","user":{"extra":${deep}}}`,
+      `{"auditID":"a","objectRef":{"x":${deep}}}`,
+      `{"auditID":"a","annotations":${deep}}`,
+    ]) {
+      const body = Buffer.from(`{"items":[{"auditID":"b"},${event}]}`);
+      const { events } = await decodeBody(body);
+      expect(events.length).toBe(parsed(body).filter((one) => one !== undefined).length);
+      for (const one of events) expect(facts(one).bytes).toHaveLength(one.bytes.length);
+    }
   }
 });
 

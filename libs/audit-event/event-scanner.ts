@@ -1,7 +1,7 @@
 import { Source } from '@auditing/proto/event';
 import { COLUMN_FIELDS } from './column-fields';
 import type { EventTable } from './event-table';
-import { BYTE, passPlain, skipSpace, valueAfterKey } from './json-bytes';
+import { BYTE, MAX_DEPTH, passPlain, skipSpace, valueAfterKey } from './json-bytes';
 import {
   EMPTY_COLUMNS,
   EVENT_KEYS,
@@ -156,7 +156,9 @@ export class EventScanner {
   #object({ below }: ScanKey, at: number): number {
     if (this.#body[at] !== BYTE.openBrace || below === undefined) return -1;
     if (below === OBJECT_REF_KEYS) this.#hasObjectRef = true;
-    return this.#members(below, at);
+    const end = this.#members(below, at);
+    // Whoever parses the event later counts levels from here; nothing short is deep.
+    return end - at > MAX_DEPTH && passValue(this.#body, at) !== end ? -1 : end;
   }
 
   #text(column: number, at: number): number {
