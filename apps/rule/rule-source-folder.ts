@@ -7,11 +7,12 @@ import { resourceDocuments } from './resource-documents';
 import type { ResourcePart, RuleSource, Snapshot } from './rule-source';
 
 /**
- * How often the folder is looked at. A change is read when two looks in a row see the same, so that an editor has
- * finished: well within a second. Looking costs less than a millisecond, and works where change notices do not:
- * on network file systems and on the symbolic links of a mounted ConfigMap.
+ * How often the folder is looked at: well within a second. Looking costs about a millisecond, and works where change
+ * notices do not: on network file systems and on the symbolic links of a mounted ConfigMap.
  */
-const LOOK_EVERY_MS = 250;
+const LOOK_EVERY_MS = 500;
+/** A change is read when two looks in a row see the same, so that an editor has finished: the second comes soon. */
+const LOOK_AGAIN_MS = 150;
 /** Kubernetes keeps no resource over 1.5 MiB; a file may hold a few. */
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
 /** A folder this deep is not meant for rules: the setting points somewhere else. */
@@ -67,9 +68,10 @@ export function ruleSourceFolder(
   return {
     read: async () => read(await look(folder)),
     async *changes(signal) {
-      let previousMarks = '';
+      let previousMarks = readMarks;
       for (;;) {
-        await wait(LOOK_EVERY_MS, signal);
+        const isChanging = previousMarks !== readMarks && previousMarks !== UNREADABLE;
+        await wait(isChanging ? LOOK_AGAIN_MS : LOOK_EVERY_MS, signal);
         let found: readonly FoundFile[];
         try {
           found = await look(folder);
