@@ -27,8 +27,10 @@ LABEL org.opencontainers.image.title="kube-auditing-${APP}" \
 COPY --from=build --chown=0:0 /out /app
 COPY --from=build --chown=65532:65532 /out-data /data
 WORKDIR /app
+# malloc keeps what is freed for each of its arenas, by default eight a processor: 50 MiB more after a search for text.
 ENV PATH=/nodejs/bin:/usr/local/bin:/usr/bin:/bin \
     NODE_ENV=production \
+    MALLOC_ARENA_MAX=2 \
     AUDITING_DATA_DIR=/data
 USER 65532:65532
 # A runtime without librt.so.1 would compress worse, in silence: let the build fail instead. No shell is needed for it.

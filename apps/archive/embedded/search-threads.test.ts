@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { Match, Query, SearchRequest, type Condition } from '@auditing/proto/archive';
 import { Field } from '@auditing/proto/event';
@@ -41,11 +42,16 @@ interface Opened {
   readonly close: () => Promise<void>;
 }
 
-async function open(program: URL, count: number, folder = directory): Promise<Opened> {
+async function open(
+  program: URL,
+  count: number,
+  { folder = directory, idleMs = 2 ** 30 } = {},
+): Promise<Opened> {
   const warnings: string[] = [];
   const threads = new SearchThreads({
     script: program,
     count,
+    idleMs,
     log: pino({ level: 'warn' }, { write: (line) => warnings.push(line) }),
   });
   const engine = await openEngine({ directory: folder, threads });
@@ -202,6 +208,29 @@ test('a search that is given up ends, and later ones are answered', async () => 
   await opened.close();
 });
 
+test('threads that nobody asks end, and start again with the next search', async () => {
+  const opened = await open(script, 2, { idleMs: 100 });
+  for (let time = 0; time < 2; time += 1) {
+    await searchUntil(opened, () => opened.threads.readyCount === 2);
+    while (opened.threads.readyCount > 0) await setTimeout(10);
+    expect(await textsOf(opened, { query: { text: 'needle' } })).toHaveLength(29);
+  }
+  expect(opened.warnings).toEqual([]);
+  await opened.close();
+});
+
+test('threads that end before they are ready leave no search without an answer', async () => {
+  const opened = await open(script, 2, { idleMs: 0 });
+  for (let time = 0; time < 10; time += 1) {
+    const both = [0, 1].map(() => textsOf(opened, { query: { text: 'needle' } }));
+    for (const texts of await Promise.all(both)) expect(texts).toHaveLength(29);
+    await setTimeout(time % 3);
+  }
+  expect(opened.warnings).toEqual([]);
+  await opened.close();
+  expect(opened.threads.readyCount).toBe(0);
+});
+
 test('damage that only a thread meets is counted, and the rest is found', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'archive-'));
   const before = await openEngine({ directory: folder });
@@ -210,7 +239,7 @@ test('damage that only a thread meets is counted, and the rest is found', async 
   await before.close();
   const [log = ''] = (await readdir(join(folder, 'log'))).sort();
   const path = join(folder, 'log', log);
-  const opened = await open(script, 1, folder);
+  const opened = await open(script, 1, { folder });
   await searchUntil(opened, () => opened.threads.readyCount === 1);
   const bytes = await readFile(path);
   // In the one record of a sealed segment.

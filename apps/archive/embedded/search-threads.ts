@@ -18,8 +18,13 @@ export interface SearchThreadsOptions {
   readonly script: URL;
   /** How many; 0: none, and the search is done where it is asked for. */
   readonly count: number;
+  /** They end when nothing was searched for so long, and start anew with the next search. Default: IDLE_MS. */
+  readonly idleMs?: number;
   readonly log: Pick<Logger, 'warn'>;
 }
+
+/** Two threads and what they leave in malloc's arenas take 40 to 80 MiB; to start them again takes a fraction of a second. */
+const IDLE_MS = 30_000;
 
 /** Events that fit, or the damage of their record. */
 export type Found = readonly number[] | DamagedRecordError;
@@ -29,13 +34,17 @@ const TURNS_MIN = 3;
 
 /**
  * Threads that look through events for text: the loop of this one stays free for appends. They start with the first search,
- * which is done here until they are ready. When one fails, its work is done here, as all is once none is left.
+ * which is done here until they are ready, and end when there was none for a while. When one fails, its work is done here, as all is once none is left.
  */
 export class SearchThreads {
   readonly #options: SearchThreadsOptions;
   /** Tasks under way: one for each thread, and one that is read meanwhile. More would only take memory. */
   readonly #turns: Semaphore;
   #threads: Thread[] | undefined;
+  /** Searches that wait or are under way. */
+  #searchCount = 0;
+  #idle: NodeJS.Timeout | undefined;
+  #ending: Promise<unknown> = Promise.resolve();
   #nextId = 0;
 
   constructor(options: SearchThreadsOptions) {
@@ -53,8 +62,24 @@ export class SearchThreads {
     load: () => Promise<readonly RecordToSearch[]>,
     pace: Pace,
   ): Promise<readonly Found[]> {
-    await pace.breathe();
-    await this.#turns.take(pace.signal);
+    this.#searchCount += 1;
+    clearTimeout(this.#idle);
+    try {
+      await pace.breathe();
+      await this.#turns.take(pace.signal);
+      return await this.#findNow(search, load, pace);
+    } finally {
+      this.#searchCount -= 1;
+      if (this.#searchCount === 0) this.#endWhenIdle();
+    }
+  }
+
+  /** It is its turn. */
+  async #findNow(
+    search: EventSearch,
+    load: () => Promise<readonly RecordToSearch[]>,
+    pace: Pace,
+  ): Promise<readonly Found[]> {
     try {
       await pace.breathe();
       this.#start();
@@ -75,10 +100,21 @@ export class SearchThreads {
 
   /** Ends the threads. */
   async close(): Promise<void> {
+    clearTimeout(this.#idle);
     const threads = this.#threads ?? [];
     // A search that still comes is done here, and starts none.
     this.#threads = [];
-    await Promise.all(threads.map((thread) => thread.close()));
+    await Promise.all([this.#ending, ...threads.map((thread) => thread.close())]);
+  }
+
+  #endWhenIdle(): void {
+    this.#idle = setTimeout(() => {
+      const threads = this.#threads ?? [];
+      // All failed, or all is closed: the next search is not to start any.
+      if (threads.length === 0) return;
+      this.#threads = undefined;
+      this.#ending = Promise.all([this.#ending, ...threads.map((thread) => thread.close())]);
+    }, this.#options.idleMs ?? IDLE_MS).unref();
   }
 
   #start(): void {
