@@ -47,9 +47,12 @@ export function noRecordAt(
   const [oldest] = segments;
   const start = oldest ? startOf(oldest) : 0;
   const end = endOf(segments);
+  const segment = segmentAt(segments, position);
+  const isOfOthers = segment && positionIn(segment, position) === undefined;
+  const next = isOfOthers ? segment.end : placeInJournal(position);
   return new JournalCorruptError(
     `journal: no record at ${position}: there are records from ${start} to ${end}`,
-    { position, next: Math.min(Math.max(position, start), end) },
+    { position, next: Math.min(Math.max(next, start), end) },
   );
 }
 

@@ -1,3 +1,4 @@
+import type { Files } from './files';
 import { APPEND_MAX_BYTES, FRAME_HEADER_BYTES } from './frame';
 import { SINGLE_READ_BYTES } from './frame-reader';
 import type {
@@ -14,7 +15,7 @@ import { JournalWalk } from './journal-walk';
 import { JournalWriter } from './journal-writer';
 import type { WriterOptions } from './journal-writer';
 import { discard, putInPlace, writeAnew } from './rewrite';
-import { endOf, isRewritten, publicSegment, startOf } from './segment';
+import { endOf, isRewritten, publicSegment, segmentPath, startOf } from './segment';
 import type { OpenSegment } from './segment';
 
 /** The journal over segments that openJournal found. */
@@ -150,7 +151,7 @@ export class LogJournal implements Journal {
     await putInPlace(files, directory, rewritten);
     // Before the file goes: whoever looks for it then looks for the new one instead.
     this.#segments[this.#segments.indexOf(old)] = rewritten;
-    // If it stays, it is removed when the journal is opened.
+    // If it stays, it is removed when the journal is opened, or with the segment.
     await files.unlink(old.path).catch(() => undefined);
     await files.syncDirectory(directory).catch(() => undefined);
     return true;
@@ -165,6 +166,8 @@ export class LogJournal implements Journal {
       // Before the file goes: whoever looks for it then looks for the next one instead.
       this.#segments.shift();
       try {
+        // What was there before it was rewritten, if that could not be removed then: it would pass for the segment.
+        if (isRewritten(oldest)) await unlinkIfThere(files, segmentPath(directory, oldest.start));
         await files.unlink(oldest.path);
       } catch (error) {
         this.#segments.unshift(oldest);
@@ -201,6 +204,12 @@ export class LogJournal implements Journal {
     if (this.#closing)
       throw new JournalFailedError(`journal: ${this.#options.directory} is closed`);
   }
+}
+
+async function unlinkIfThere(files: Files, path: string): Promise<void> {
+  await files.unlink(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+  });
 }
 
 function cannotRemove({ path }: OpenSegment, cause: unknown): JournalFailedError {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { faultyDisk } from './faulty-files';
 import type { FaultyDisk } from './faulty-files';
 import { placeInJournal, REWRITTEN } from './journal';
-import type { Journal } from './journal';
+import type { Journal, Segment } from './journal';
 import { openJournal } from './open-journal';
 
 const DIRECTORY = '/data/log';
@@ -78,7 +78,12 @@ test('positions of before and after are not taken for each other', async () => {
   const oldPosition = journal.start + 31;
   await expect(journal.readAt(journal.start)).rejects.toThrow(/no record at/);
   await expect(journal.readAt(oldPosition)).rejects.toThrow(/no record at/);
-  await expect(textsOf(journal, oldPosition)).rejects.toThrow(/no record at/);
+  // Reading goes on with the segment behind it: where it was told to, it would find nothing again, for ever.
+  const [{ end }, { start: second }] = journal.segments() as [Segment, Segment];
+  await expect(textsOf(journal, oldPosition)).rejects.toMatchObject({ next: end });
+  await expect(textsOf(journal, REWRITTEN + second + 60)).rejects.toMatchObject({
+    next: journal.segments()[1]!.end,
+  });
   await expect(journal.readAt(REWRITTEN + (positions[0] ?? 0))).rejects.toThrow(/no record at/);
   await expect(journal.readAt(journal.segments()[0]!.end - 1)).rejects.toThrow(/no record at/);
   await journal.close();
@@ -123,6 +128,24 @@ test('a segment that is trimmed while it is rewritten is gone', async () => {
   expect(await textsOf(journal)).toEqual(old(20, 5));
   expect(disk.paths()).toHaveLength(1);
   await journal.close();
+});
+
+test('what was trimmed does not come back with an old file that could not be removed', async () => {
+  const journal = await filled(disk);
+  const [first, second] = journal.segments();
+  const { unlink } = disk.files;
+  disk.files.unlink = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }));
+  await journal.rewrite(0, joined(...REWRITE));
+  disk.files.unlink = unlink;
+  expect(disk.paths()).toContain(first!.path);
+  await journal.trim(second!.start);
+  const { start } = journal;
+  expect(disk.paths()).toHaveLength(2);
+  await journal.close();
+  const reopened = await open(disk);
+  expect(reopened.start).toBe(start);
+  expect(await textsOf(reopened)).toEqual(old(10, 15));
+  await reopened.close();
 });
 
 test('where writing, a sync or the source of the records fails, the segment stays as it was', async () => {

@@ -103,7 +103,7 @@ export async function createSegment(
   directory: string,
   at: { readonly start: number; readonly head: Buffer },
 ): Promise<WritableSegment> {
-  const path = join(directory, `${digits(at.start)}.journal`);
+  const path = segmentPath(directory, at.start);
   const header: SegmentHeader = { ...at, salt: randomBytes(8) };
   const file = await files.open(path + UNFINISHED, 'create');
   try {
@@ -117,6 +117,11 @@ export async function createSegment(
   }
   const fileBytes = segmentHeaderBytes(header);
   return { ...segmentOf(header, { path, fileBytes, file }), file, salt: header.salt };
+}
+
+/** Path of the file with the records of a segment as they were written first. */
+export function segmentPath(directory: string, start: number): string {
+  return join(directory, `${digits(start)}.journal`);
 }
 
 /** Path of the file with the new records of a segment. */
