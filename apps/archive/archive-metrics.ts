@@ -5,13 +5,13 @@ import type { EngineGauges } from './engine';
 /** From a memory-backed disk to a cloud disk that is busy, in seconds. */
 const APPEND_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
-interface EngineGauge {
+interface EngineMetric {
   readonly name: string;
   readonly help: string;
   readonly value: (gauges: EngineGauges) => number;
 }
 
-const GAUGES: readonly EngineGauge[] = [
+const GAUGES: readonly EngineMetric[] = [
   { name: 'log_bytes', help: 'Size of the log.', value: (gauges) => gauges.logBytes },
   {
     name: 'index_bytes',
@@ -30,16 +30,6 @@ const GAUGES: readonly EngineGauge[] = [
     value: (gauges) => gauges.removedSegmentCount,
   },
   {
-    name: 'joined_segments',
-    help: 'Segments whose small batches were joined since the start.',
-    value: (gauges) => gauges.joinedSegmentCount,
-  },
-  {
-    name: 'failed_joins',
-    help: 'Segments whose small batches could not be joined since the start: they stay large. Above 0: see the log.',
-    value: (gauges) => gauges.failedJoinCount,
-  },
-  {
     name: 'damaged_records',
     help: 'Times that a damaged record was met since the start. Above 0: check the disk.',
     value: (gauges) => gauges.damagedRecordCount,
@@ -48,6 +38,20 @@ const GAUGES: readonly EngineGauge[] = [
     name: 'search_threads',
     help: 'Threads that look through events for text; none before the first such search.',
     value: (gauges) => gauges.searchThreadCount,
+  },
+];
+
+/** What the engine counts itself, since the start. */
+const COUNTERS: readonly EngineMetric[] = [
+  {
+    name: 'segments_joined_total',
+    help: 'Segments whose small batches were joined.',
+    value: (gauges) => gauges.joinedSegmentCount,
+  },
+  {
+    name: 'segment_joins_failed_total',
+    help: 'Segments whose small batches could not be joined: they stay large. Above 0: see the log.',
+    value: (gauges) => gauges.failedJoinCount,
   },
 ];
 
@@ -67,6 +71,17 @@ export function archiveMetrics(registry: Registry, gauges: () => EngineGauges): 
       registers: [registry],
       collect() {
         this.set(value(gauges()));
+      },
+    });
+  }
+  for (const { name, help, value } of COUNTERS) {
+    new Counter({
+      name: `auditing_archive_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.reset();
+        this.inc(value(gauges()));
       },
     });
   }

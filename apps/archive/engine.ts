@@ -48,8 +48,11 @@ export interface Engine {
    * `signal` aborts.
    */
   tail(request: TailRequest, signal: AbortSignal): AsyncIterable<AuditEvent>;
-  /** Work that is to be done now and then, such as retention. Called every minute, never twice at once. */
-  maintain(): Promise<void>;
+  /**
+   * Work that is to be done now and then, such as retention. Called every minute, never twice at once. When `closing` aborts,
+   * the engine is about to be closed: what takes long is given up.
+   */
+  maintain(closing?: AbortSignal): Promise<void>;
   /** Checks the whole archive: progress, then the result. */
   verify(request: VerifyRequest, signal: AbortSignal): AsyncIterable<VerifyResponse>;
   /** What the archive holds and takes. */

@@ -14,9 +14,9 @@ export function maintainer(
   const work = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       // What failed is tried again the next time: a disk may be full, or away for a while.
-      await engine
-        .maintain()
-        .catch((err: unknown) => log.error({ err }, 'maintenance of the archive failed'));
+      await engine.maintain(closing.signal).catch((err: unknown) => {
+        if (!closing.signal.aborted) log.error({ err }, 'maintenance of the archive failed');
+      });
       await wait(EVERY_MS, closing.signal).catch(() => undefined);
     }
   };

@@ -1,7 +1,5 @@
-import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 
-import type { Files } from '@auditing/journal/files';
 import type {
   FacetsRequest,
   HistogramRequest,
@@ -13,30 +11,28 @@ import type {
   VerifyRequest,
 } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
-import type { Logger } from 'pino';
-
 import { Bell } from '../bell';
 import type { Engine, EngineGauges } from '../engine';
 import { facets, histogram, statistics } from './aggregate';
 import { ByteCache } from './byte-cache';
 import { writeCheckpoint, type Checkpoint } from './checkpoint';
+import type { EmbeddedOptions } from './embedded-options';
 import { eventStats } from './event-stats';
-import { joinSegment } from './join-segment';
 import { Pace } from './pace';
 import { rebuildIndex } from './rebuild';
 import { recoverLog, type RecoveredLog } from './recover-log';
 import { RecordReader } from './record-reader';
 import { writeResumeToken } from './resume-token';
-import { readRetentionRecord, retain, type RetentionLimits } from './retention';
+import { readRetentionRecord, retain } from './retention';
 import type { SidecarStore } from './sealed-segment';
+import { SegmentJoiner } from './segment-joiner';
 import { search, type Searched } from './search';
-import type { SearchThreads } from './search-threads';
 import { Segments } from './segments';
 import { eventByKey } from './stored-keys';
 import { removeStrays } from './strays';
 import { tail } from './tail';
 import { segmentsUpTo, verifyLog } from './verify';
-import { Writer, type SegmentLimits } from './writer';
+import { Writer } from './writer';
 
 /** How often the head of the chain is published in the log, beside the ends of segments. */
 const CHECKPOINT_EVERY_MS = 10 * 60_000;
@@ -50,28 +46,6 @@ const SAVE_ROWS = 131_072;
 const SAVE_ROWS_NOW_AND_THEN = 8192;
 /** The same when the archive is closed. */
 const SAVE_ROWS_AT_CLOSE = 1;
-
-/** How the embedded engine is opened. */
-export interface EmbeddedOptions {
-  /** Folder of the archive; made if it is not there. */
-  readonly directory: string;
-  readonly files: Files;
-  readonly log: Logger;
-  readonly segment: SegmentLimits & {
-    /** A segment that holds events ends when its first one is older than this: retention goes by whole segments. */
-    readonly ageMs: number;
-  };
-  readonly retention: RetentionLimits;
-  /** Memory for columns of sealed segments. */
-  readonly indexCacheBytes: number;
-  readonly queryTimeoutMs: number;
-  /** Look through events for text; closed by whoever made them. */
-  readonly threads: SearchThreads;
-  /** Signs checkpoints (Ed25519); they are not signed without it. */
-  readonly checkpointKey?: KeyObject | undefined;
-  /** Milliseconds since 1970: the clock by which events grow old. */
-  readonly now: () => number;
-}
 
 /**
  * Opens the archive in a folder:
@@ -104,26 +78,24 @@ export async function openEmbeddedEngine(options: EmbeddedOptions): Promise<Embe
   const { journal } = recovered;
   const starts = journal.segments().map(({ start }) => start);
   await removeStrays(files, { archive: directory, index: indexFolder }, starts);
-  const joining = new JoiningCounts();
+  const joiner = new SegmentJoiner(journal, log);
   const store: SidecarStore = {
     files,
     directory: indexFolder,
     cache: new ByteCache(options.indexCacheBytes),
     rebuild: (place) => rebuildIndex(journal, place, onDamage),
     onTrouble: (message, details) => log.warn(details, message),
-    join: countedJoin(journal, joining, log),
+    join: joiner.join,
   };
   const segments = new Segments(store, recovered.index, recovered.savedRowCount);
-  for (const segment of journal.segments()) {
-    if (segment.start < recovered.index.start)
-      segments.addSealed(segment, segment.end === recovered.index.start);
-  }
+  for (const { start, end, isRewritten } of journal.segments())
+    if (start < recovered.index.start) segments.addSealed({ start, end, isRewritten });
   return new EmbeddedEngine(options, {
     ...recovered,
     segments,
     reader: new RecordReader(journal, onDamage),
     damage,
-    joining,
+    joiner,
   });
 }
 
@@ -131,29 +103,7 @@ interface EngineParts extends RecoveredLog {
   readonly segments: Segments;
   readonly reader: RecordReader;
   readonly damage: { readonly count: number };
-  readonly joining: JoiningCounts;
-}
-
-/** Segments whose small batches were joined, since the start. */
-class JoiningCounts {
-  joinedCount = 0;
-  failedCount = 0;
-}
-
-function countedJoin(
-  journal: RecoveredLog['journal'],
-  counts: JoiningCounts,
-  log: Logger,
-): SidecarStore['join'] {
-  const onJoined = (): void => void (counts.joinedCount += 1);
-  return (place, index) => {
-    const onFailure = (err: unknown): void => {
-      counts.failedCount += 1;
-      const details = { err, segment: place.start };
-      log.error(details, 'small batches could not be joined: the segment stays as large as it is');
-    };
-    return joinSegment({ journal, onJoined, onFailure }, place, index);
-  };
+  readonly joiner: SegmentJoiner;
 }
 
 /** The archive on the disk of one machine. */
@@ -213,8 +163,21 @@ export class EmbeddedEngine implements Engine {
     return tail(request, { segments, reader, threads, stored }, signal);
   }
 
-  /** Ends a segment that has grown old, and removes what is not to be kept any longer. Called now and then. */
-  async maintain(): Promise<void> {
+  /**
+   * Ends a segment that has grown old, and removes what is not to be kept any longer, when all that ended before is sealed.
+   * Called now and then; `closing` aborts when the archive is about to be closed.
+   */
+  async maintain(closing?: AbortSignal): Promise<void> {
+    const stop = (): void => this.#parts.joiner.stop();
+    closing?.addEventListener('abort', stop);
+    try {
+      await this.#maintain();
+    } finally {
+      closing?.removeEventListener('abort', stop);
+    }
+  }
+
+  async #maintain(): Promise<void> {
     const { journal, segments } = this.#parts;
     const { directory, retention, segment, log, now } = this.#options;
     const bornAtUs = segments.current.oldestReceivedUs;
@@ -262,21 +225,22 @@ export class EmbeddedEngine implements Engine {
   }
 
   gauges(): EngineGauges {
-    const { journal, segments, damage, joining } = this.#parts;
+    const { journal, segments, damage, joiner } = this.#parts;
     return {
       logBytes: journal.bytes,
       indexBytes: this.#sealedIndexBytes,
       memoryBytes: segments.current.bytes + segments.store.cache.bytes,
       segmentCount: journal.segments().length,
       removedSegmentCount: this.#removedSegmentCount,
-      joinedSegmentCount: joining.joinedCount,
-      failedJoinCount: joining.failedCount,
+      joinedSegmentCount: joiner.joinedCount,
+      failedJoinCount: joiner.failedCount,
       damagedRecordCount: damage.count,
       searchThreadCount: this.#options.threads.readyCount,
     };
   }
 
   async close(): Promise<void> {
+    this.#parts.joiner.stop();
     await this.#writer.idle();
     this.#saveIndex(SAVE_ROWS_AT_CLOSE);
     await this.#parts.segments.settled();

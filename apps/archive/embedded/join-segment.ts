@@ -18,31 +18,29 @@ const RECORD_BYTES = 2 ** 20;
 /** Where segments are joined, and who is told. */
 export interface Joining {
   readonly journal: Pick<Journal, 'read' | 'rewrite'>;
+  /** Ends the work. */
+  readonly signal: AbortSignal;
   readonly onJoined: () => void;
   readonly onFailure: (error: unknown) => void;
 }
 
 /**
  * Joins the small batches of a segment that has ended and is not sealed yet, if there are many: its records are written
- * anew, and the index then knows where. Resolves to whether it was done. Never rejects: where it fails, the segment stays
- * as it was.
+ * anew, and the index then knows where. Resolves to whether it was done: where it fails, the segment stays as it was.
+ * Rejects if the signal aborts: the segment is not to be sealed as it is, for it can be joined later.
  *
  * The hash of the segment is made of what its batches say (content-hash.ts), not of how they lie on disk: it stays the
  * same, and so do the head of the next segment, which is written to meanwhile, and checkpoints that were published.
  */
 export async function joinSegment(
-  { journal, onJoined, onFailure }: Joining,
+  { journal, signal, onJoined, onFailure }: Joining,
   place: SegmentPlace,
   index: SegmentIndex,
 ): Promise<boolean> {
   const recordCount = index.records().positions.length;
   if (recordCount < 2 || index.rowCount / recordCount >= JOIN_BELOW_EVENTS) return false;
   try {
-    const source = new JoinedRecords(
-      journal,
-      place,
-      new Pace(Infinity, new AbortController().signal),
-    );
+    const source = new JoinedRecords(journal, place, new Pace(Infinity, signal));
     const rewritten = await journal.rewrite(place.start, source.records(index.rowCount));
     if (rewritten === undefined) return false;
     index.relocate({
@@ -52,6 +50,10 @@ export async function joinSegment(
     onJoined();
     return true;
   } catch (error) {
+    if (signal.aborted)
+      throw new Error('the archive is being closed: small batches are joined at the next start', {
+        cause: error,
+      });
     onFailure(error);
     return false;
   }

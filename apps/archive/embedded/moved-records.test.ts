@@ -33,6 +33,8 @@ async function filled(): Promise<{
   return { journal, index, positions: all };
 }
 
+const { signal } = new AbortController();
+
 test('records are read by the positions that they had before they were joined', async () => {
   const { journal, index, positions } = await filled();
   const damage: unknown[] = [];
@@ -43,7 +45,7 @@ test('records are read by the positions that they had before they were joined', 
   const place = { start: 0, end: journal.segments()[0]?.end ?? 0, isRewritten: false };
   const onJoined = jest.fn();
   const onFailure = jest.fn();
-  expect(await joinSegment({ journal, onJoined, onFailure }, place, index)).toBe(true);
+  expect(await joinSegment({ journal, signal, onJoined, onFailure }, place, index)).toBe(true);
   expect(onJoined).toHaveBeenCalledTimes(1);
   expect(index.records().positions).toHaveLength(1);
 
@@ -76,7 +78,7 @@ test('a segment of which a record is damaged, or whose index knows other rows, i
   for (let at = 0; at < 3; at += 1) other.add(at, await batchOf(bytesOf(at)));
   const onJoined = jest.fn();
   const onFailure = jest.fn();
-  expect(await joinSegment({ journal, onJoined, onFailure }, place, other)).toBe(false);
+  expect(await joinSegment({ journal, signal, onJoined, onFailure }, place, other)).toBe(false);
   expect(onFailure).toHaveBeenCalledTimes(1);
   const damaged: Pick<Journal, 'read' | 'rewrite'> = {
     rewrite: (start, records) => journal.rewrite(start, records),
@@ -88,7 +90,9 @@ test('a segment of which a record is damaged, or whose index knows other rows, i
       }
     },
   };
-  expect(await joinSegment({ journal: damaged, onJoined, onFailure }, place, index)).toBe(false);
+  expect(await joinSegment({ journal: damaged, signal, onJoined, onFailure }, place, index)).toBe(
+    false,
+  );
   expect(onFailure).toHaveBeenCalledTimes(2);
   expect(onJoined).not.toHaveBeenCalled();
   expect(journal.segments()[0]?.isRewritten).toBe(false);
@@ -107,7 +111,7 @@ test('large batches are left as they are', async () => {
   const place = { start: 0, end: journal.end, isRewritten: false };
   await journal.roll();
   const never = jest.fn();
-  const joining = { journal, onJoined: never, onFailure: never };
+  const joining = { journal, signal, onJoined: never, onFailure: never };
   expect(await joinSegment(joining, place, index)).toBe(false);
   expect(never).not.toHaveBeenCalled();
   await journal.close();

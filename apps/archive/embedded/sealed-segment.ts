@@ -37,7 +37,10 @@ export interface SidecarStore {
   readonly cache: ByteCache<unknown>;
   /** Makes the index of a segment anew from its records. */
   readonly rebuild: (segment: SegmentPlace) => Promise<RebuiltIndex>;
-  /** Joins the small batches of a segment that is about to be sealed (join-segment.ts); false if that was not done. */
+  /**
+   * Joins the small batches of a segment that is about to be sealed (join-segment.ts); false if that was not done. Rejects
+   * if the segment is not to be sealed now.
+   */
   readonly join: (segment: SegmentPlace, index: SegmentIndex) => Promise<boolean>;
   /** Told why a sidecar is made anew, or could not be written. */
   readonly onTrouble: (
@@ -55,13 +58,6 @@ export interface SegmentPlace {
   readonly end: number;
   /** Whether its small batches were joined. */
   readonly isRewritten: boolean;
-}
-
-/** How a segment is opened. */
-export interface SegmentOpening {
-  readonly inTurn: InTurn;
-  /** True if it may have ended just before the archive was: without a sidecar, it is yet to be sealed. */
-  readonly mayBeUnsealed: boolean;
 }
 
 /** An index, and what its records said besides. */
@@ -93,17 +89,17 @@ export class SealedSegment implements IndexedSegment {
     this.#header = header;
   }
 
-  /** Reads the header of the sidecar, or makes the sidecar. */
+  /** Reads the header of the sidecar, or makes the sidecar: without one, the segment ended but is yet to be sealed. */
   static async open(
     store: SidecarStore,
     place: SegmentPlace,
-    { inTurn, mayBeUnsealed }: SegmentOpening,
+    inTurn: InTurn,
   ): Promise<SealedSegment> {
     try {
       return new SealedSegment(store, place, await readHeader(store, place));
     } catch (err) {
       store.onTrouble('sidecar is made anew', { segment: place.start, err });
-      if (mayBeUnsealed)
+      if (isUnsealed(err))
         return inTurn(async () => SealedSegment.seal(store, place, await store.rebuild(place)));
       return new SealedSegment(store, place, (await inTurn(() => remade(store, place))).header);
     }
@@ -195,6 +191,13 @@ export class SealedSegment implements IndexedSegment {
   }
 }
 
+/** The sidecar is what was saved of the segment while it was written to. */
+class UnsealedError extends SidecarError {}
+
+function isUnsealed(error: unknown): boolean {
+  return error instanceof UnsealedError || (error as NodeJS.ErrnoException).code === 'ENOENT';
+}
+
 function goneError(): RpcError {
   return new RpcError(
     status.UNAVAILABLE,
@@ -245,13 +248,13 @@ async function readHeader(store: SidecarStore, place: SegmentPlace): Promise<Sid
     const wanted = headBytes(beginning);
     if (wanted > beginning.length) beginning = await file.read(0, wanted);
     const header = decodeHeader(beginning);
+    if (!header.isSealed)
+      throw new UnsealedError('stale: it was saved before the segment was sealed');
     if (header.segmentStart !== place.start || header.segmentEnd !== place.end) {
       throw new SidecarError(
         `stale: it was made from ${header.segmentStart} to ${header.segmentEnd}`,
       );
     }
-    if (!header.isSealed)
-      throw new SidecarError('stale: it was saved before the segment was sealed');
     if (header.isRewritten !== place.isRewritten)
       throw new SidecarError('stale: it was made before small batches were joined');
     return header;

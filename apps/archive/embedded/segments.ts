@@ -34,10 +34,9 @@ export class Segments {
   }
 
   /** Adds a segment that had ended before the archive was opened. In order of their starts. */
-  addSealed(place: SegmentPlace, mayBeUnsealed: boolean): void {
+  addSealed(place: SegmentPlace): void {
     const inTurn: InTurn = (make) => this.#inTurn(make);
-    const open = (): Promise<SealedSegment> =>
-      SealedSegment.open(this.store, place, { inTurn, mayBeUnsealed });
+    const open = (): Promise<SealedSegment> => SealedSegment.open(this.store, place, inTurn);
     const sealed = onceThatSucceeds(open);
     this.#entries.push({ start: place.start, sealed });
     // Begun at once; whoever needs the segment gets the error, or tries again.

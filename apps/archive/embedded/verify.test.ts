@@ -7,7 +7,8 @@ import { pino } from 'pino';
 
 import { batchOf, DAY_ONE_US, eventBytes } from '../testing/batches';
 import { allTexts, never, openEngine } from '../testing/engines';
-import type { EmbeddedEngine, EmbeddedOptions } from './embedded-engine';
+import type { EmbeddedEngine } from './embedded-engine';
+import type { EmbeddedOptions } from './embedded-options';
 
 const DIRECTORY = '/data/archive';
 

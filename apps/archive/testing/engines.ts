@@ -4,11 +4,8 @@ import { nodeFiles } from '@auditing/journal/node-files';
 import { Order, SearchRequest, type SearchResponse } from '@auditing/proto/archive';
 import type { AuditEvent } from '@auditing/proto/event';
 
-import {
-  openEmbeddedEngine,
-  type EmbeddedEngine,
-  type EmbeddedOptions,
-} from '../embedded/embedded-engine';
+import { openEmbeddedEngine, type EmbeddedEngine } from '../embedded/embedded-engine';
+import type { EmbeddedOptions } from '../embedded/embedded-options';
 import { SearchThreads } from '../embedded/search-threads';
 import type { Engine } from '../engine';
 import { checkSearch } from '../check-query';
