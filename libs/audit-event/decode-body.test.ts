@@ -81,4 +81,19 @@ describe('decodeBody', () => {
     controller.abort(new Error('shutting down'));
     await expect(decoding).rejects.toThrow('shutting down');
   });
+
+  test('a body is built when it is asked for, once, and let go of', async () => {
+    const { events } = await decode(
+      '[{"auditID":"a","requestObject":{"a":"\u00e9"},"responseObject":null},{"auditID":"b"}]',
+    );
+    const [one, other] = events;
+    const first = one?.get('RequestObject');
+    expect(first).toEqual({ a: '\u00e9' });
+    expect(one?.get('RequestObject')).toBe(first);
+    one?.letGo();
+    expect(one?.get('RequestObject')).not.toBe(first);
+    expect(one?.get('RequestObject')).toEqual(first);
+    expect(one?.get('ResponseObject')).toBeUndefined();
+    expect(other?.get('RequestObject')).toBeUndefined();
+  });
 });

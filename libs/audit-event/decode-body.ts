@@ -1,6 +1,6 @@
 import { Source } from '@auditing/proto/event';
 import { type BodyItem, BodyReader, type ItemReader, NO_INDEX } from './body-reader';
-import { type DecodedEvent, bodiesOf, decodeEvent, tabledEvent } from './decoded-event';
+import { type DecodedEvent, decodeEvent, tabledEvent } from './decoded-event';
 import { EventScanner, type ScannedEvent } from './event-scanner';
 import { EventTable } from './event-table';
 import { type BadItem, checkAnyGood, checkCount } from './split-body';
@@ -75,9 +75,9 @@ class Decoding implements ItemReader {
     // Who reads a list has asked already.
     const scanned = index === NO_INDEX ? this.scanner.scan(start) : this.scanned;
     if (scanned?.start !== start) return undefined;
-    const { row, source, hasRequestObject, hasResponseObject } = scanned;
+    const { row, source, bodies } = scanned;
     return tabledEvent(bytes, source === Source.UNSPECIFIED ? this.reader.listSource : source, {
-      bodies: bodiesOf(hasRequestObject, hasResponseObject),
+      bodies,
       place: { table: this.table, row },
     });
   }

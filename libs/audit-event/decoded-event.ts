@@ -1,4 +1,5 @@
 import { Source, Strip } from '@auditing/proto/event';
+import type { BodySpans } from './body-spans';
 import { EventDocument, type BodyField } from './event-document';
 import type { EventField, EventFields, JsonValue } from './event-fields';
 import type { EventTable } from './event-table';
@@ -12,7 +13,7 @@ export interface TableRow {
 }
 
 /** Which bodies an event has. */
-export type Bodies = Readonly<Record<BodyField, boolean>>;
+type Bodies = Readonly<Record<BodyField, boolean>>;
 
 /** The four that there are: an event holds one of them, not one of its own. */
 const BODIES: readonly Bodies[] = [
@@ -23,7 +24,7 @@ const BODIES: readonly Bodies[] = [
 ];
 
 /** Which bodies an event has. */
-export function bodiesOf(hasRequest: boolean, hasResponse: boolean): Bodies {
+function bodiesOf(hasRequest: boolean, hasResponse: boolean): Bodies {
   return BODIES[(hasRequest ? 1 : 0) + (hasResponse ? 2 : 0)] as Bodies;
 }
 
@@ -34,6 +35,8 @@ interface Read {
   readonly document: EventDocument | undefined;
   /** Undefined until it is put into a table. */
   readonly place: TableRow | undefined;
+  /** Where its bodies are; undefined if nobody has looked. */
+  readonly spans: BodySpans | undefined;
 }
 
 /** One event, read out of its own bytes. */
@@ -41,6 +44,9 @@ export class DecodedEvent implements EventFields {
   private readonly bodies: Bodies;
   private document: EventDocument | undefined;
   private place: TableRow | undefined;
+  private readonly spans: BodySpans | undefined;
+  /** Bodies that somebody asked for. */
+  private built: Partial<Record<BodyField, JsonValue>> | undefined;
   private filledWorkspace = '';
 
   /** Use decodeEvent. */
@@ -48,11 +54,12 @@ export class DecodedEvent implements EventFields {
     /** The event as received or, after `stripped`, as archived. */
     readonly bytes: Buffer,
     readonly source: Source,
-    { bodies, document, place }: Read,
+    { bodies, document, place, spans }: Read,
   ) {
     this.bodies = bodies;
     this.document = document;
     this.place = place;
+    this.spans = spans;
   }
 
   /** Its row, if it was put into a table. */
@@ -81,10 +88,11 @@ export class DecodedEvent implements EventFields {
   }
 
   get(field: EventField): JsonValue | undefined {
-    const { place } = this;
-    const value = place?.table.has(field)
-      ? place.table.value(field, place.row)
-      : this.whole().get(field);
+    const { place, spans } = this;
+    const isBody = field === 'RequestObject' || field === 'ResponseObject';
+    let value: JsonValue | undefined;
+    if (place?.table.has(field)) value = place.table.value(field, place.row);
+    else value = isBody && spans ? this.body(field, spans) : this.whole().get(field);
     return field === 'Workspace' && (value ?? '') === '' ? this.filledWorkspace : value;
   }
 
@@ -113,6 +121,7 @@ export class DecodedEvent implements EventFields {
 
   /** Lets go of JSON that was parsed for somebody who asked for more than its row holds. */
   letGo(): void {
+    this.built = undefined;
     if (this.place) this.document = undefined;
   }
 
@@ -129,9 +138,19 @@ export class DecodedEvent implements EventFields {
       bodies,
       document: undefined,
       place: this.place,
+      spans: undefined,
     });
     event.filledWorkspace = this.filledWorkspace;
     return event;
+  }
+
+  /** A body by itself: the rest of a large event is not parsed for it. */
+  private body(which: BodyField, spans: BodySpans): JsonValue | undefined {
+    const span = spans[which];
+    if (span === undefined) return undefined;
+    const built = (this.built ??= {});
+    built[which] ??= JSON.parse(this.bytes.toString('utf8', span.start, span.end)) as JsonValue;
+    return built[which];
   }
 
   private whole(): EventDocument {
@@ -156,6 +175,7 @@ export function decodeEvent(bytes: Buffer, listSource: Source): DecodedEvent {
     bodies,
     document,
     place: undefined,
+    spans: undefined,
   });
 }
 
@@ -163,9 +183,11 @@ export function decodeEvent(bytes: Buffer, listSource: Source): DecodedEvent {
 export function tabledEvent(
   bytes: Buffer,
   source: Source,
-  { bodies, place }: { readonly bodies: Bodies; readonly place: TableRow },
+  { bodies: spans, place }: { readonly bodies: BodySpans; readonly place: TableRow },
 ): DecodedEvent {
-  return new DecodedEvent(bytes, source, { bodies, document: undefined, place });
+  const { RequestObject, ResponseObject } = spans;
+  const bodies = bodiesOf(RequestObject !== undefined, ResponseObject !== undefined);
+  return new DecodedEvent(bytes, source, { bodies, document: undefined, place, spans });
 }
 
 function sourceOf({ head }: EventDocument, listSource: Source): Source {

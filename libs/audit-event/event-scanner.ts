@@ -1,5 +1,6 @@
 import { Source } from '@auditing/proto/event';
 import { COLUMN_FIELDS } from './column-fields';
+import { type BodySpans, NO_BODIES, type Span } from './body-spans';
 import type { EventTable } from './event-table';
 import { BYTE, MAX_DEPTH, passPlain, skipSpace, valueAfterKey } from './json-bytes';
 import {
@@ -32,8 +33,8 @@ export interface ScannedEvent {
   readonly row: number;
   /** By its own keys; UNSPECIFIED if they do not say it. */
   readonly source: Source;
-  readonly hasRequestObject: boolean;
-  readonly hasResponseObject: boolean;
+  /** Where its bodies are, from its own beginning on. */
+  readonly bodies: BodySpans;
 }
 
 /**
@@ -52,8 +53,8 @@ export class EventScanner {
   /** Places of the values of the event that is being read, by column. */
   readonly #row = new Int32Array(COLUMN_FIELDS.length);
   #source = Source.UNSPECIFIED;
-  #hasRequestObject = false;
-  #hasResponseObject = false;
+  #requestObject: Span | undefined;
+  #responseObject: Span | undefined;
   #hasObjectRef = false;
   #requestReceivedUs = 0;
   #stageUs = 0;
@@ -70,7 +71,8 @@ export class EventScanner {
     if (this.#body[start] !== BYTE.openBrace) return undefined;
     this.#row.fill(NOT_SENT);
     this.#source = Source.UNSPECIFIED;
-    this.#hasRequestObject = this.#hasResponseObject = this.#hasObjectRef = false;
+    this.#requestObject = this.#responseObject = undefined;
+    this.#hasObjectRef = false;
     this.#requestReceivedUs = this.#stageUs = 0;
     const end = this.#members(EVENT_KEYS, start);
     if (end < 0) {
@@ -84,8 +86,7 @@ export class EventScanner {
       end,
       row: this.#table.addRow(this.#row, this.#requestReceivedUs, this.#stageUs),
       source: this.#source,
-      hasRequestObject: this.#hasRequestObject,
-      hasResponseObject: this.#hasResponseObject,
+      bodies: this.#bodies(start),
     };
   }
 
@@ -147,10 +148,25 @@ export class EventScanner {
       case READ.staged:
         return this.#time(key, at);
       default:
-        if (key.read === READ.requestObject) this.#hasRequestObject = true;
-        else this.#hasResponseObject = true;
-        return passValue(body, at);
+        return this.#bodyOf(key, at);
     }
+  }
+
+  #bodyOf({ read }: ScanKey, at: number): number {
+    const end = passValue(this.#body, at);
+    if (read === READ.requestObject) this.#requestObject = { start: at, end };
+    else this.#responseObject = { start: at, end };
+    return end;
+  }
+
+  #bodies(start: number): BodySpans {
+    const RequestObject = this.#requestObject;
+    const ResponseObject = this.#responseObject;
+    if (RequestObject === undefined && ResponseObject === undefined) return NO_BODIES;
+    return {
+      RequestObject: from(start, RequestObject),
+      ResponseObject: from(start, ResponseObject),
+    };
   }
 
   #object({ below }: ScanKey, at: number): number {
@@ -265,6 +281,10 @@ export class EventScanner {
   #fillEmpty(column: number): void {
     if (this.#row[column] === NOT_SENT) this.#row[column] = this.#table.place(column, '');
   }
+}
+
+function from(origin: number, span: Span | undefined): Span | undefined {
+  return span && { start: span.start - origin, end: span.end - origin };
 }
 
 /** A string with escapes, or with more than ASCII. */
