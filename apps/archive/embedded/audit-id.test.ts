@@ -25,3 +25,17 @@ test('an event that is cut off has no id', () => {
   expect(auditIdOf(slice)).toBeUndefined();
   expect(isAuditIdOf(slice, 'abc')).toBe(false);
 });
+
+test('an id is found wherever it lies, behind what only begins like its key', () => {
+  const alike = fc.constantFrom('"auditID', '"AuditID":', '"audit', 'ID":"', '"', 'a', 'D');
+  fc.assert(
+    fc.property(fc.array(alike, { maxLength: 120 }), key, (before, name) => {
+      const text = `${before.join('')} "${name}":"abc"`;
+      const slice = Buffer.from(text);
+      const [, first] = /"auditID":"([^"]*)"/.exec(text) ?? /"AuditID":"([^"]*)"/.exec(text) ?? [];
+      const expected = first !== undefined && /^[\w.:-]+$/.test(first) ? first : undefined;
+      expect(auditIdOf(slice)).toBe(expected);
+      expect(isAuditIdOf(slice, expected)).toBe(true);
+    }),
+  );
+});

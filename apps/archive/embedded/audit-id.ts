@@ -1,5 +1,7 @@
 /** What is before the audit id in the bytes of an event, as the two senders write it. */
-const ID_KEYS = [Buffer.from('"auditID":"'), Buffer.from('"AuditID":"')];
+const ID_KEYS = ['"auditID":"', '"AuditID":"'].map((text) => idKey(Buffer.from(text)));
+/** Most events have it here, where to look for it costs less than to call native code. */
+const NEAR_BYTES = 256;
 const QUOTE = 0x22;
 /** The API server refuses longer ones. */
 const ID_MAX_BYTES = 256;
@@ -15,9 +17,9 @@ const IN_PLAIN_ID = Uint8Array.from({ length: 128 }, (_, character) =>
  */
 export function auditIdOf(slice: Buffer): string | undefined {
   for (const key of ID_KEYS) {
-    const at = slice.indexOf(key);
+    const at = placeOf(slice, key);
     if (at === -1) continue;
-    const begin = at + key.length;
+    const begin = at + key.bytes.length;
     const end = slice.indexOf(QUOTE, begin);
     if (end === -1 || end - begin > ID_MAX_BYTES) return undefined;
     const id = slice.toString('latin1', begin, end);
@@ -30,8 +32,8 @@ export function auditIdOf(slice: Buffer): string | undefined {
 export function isAuditIdOf(slice: Buffer, id: string | undefined): boolean {
   if (id === undefined) return auditIdOf(slice) === undefined;
   for (const key of ID_KEYS) {
-    const at = slice.indexOf(key);
-    if (at !== -1) return isPlainIdAt(slice, at + key.length, id);
+    const at = placeOf(slice, key);
+    if (at !== -1) return isPlainIdAt(slice, at + key.bytes.length, id);
   }
   return false;
 }
@@ -44,4 +46,29 @@ function isPlainIdAt(slice: Buffer, begin: number, id: string): boolean {
     if (slice[begin + at] !== character || IN_PLAIN_ID[character] !== 1) return false;
   }
   return true;
+}
+
+interface IdKey {
+  readonly bytes: Buffer;
+  /** By the byte that lies where the key would end: how much further on the key can end next. */
+  readonly steps: Uint8Array;
+}
+
+function idKey(bytes: Buffer): IdKey {
+  const steps = new Uint8Array(256).fill(bytes.length);
+  bytes.subarray(0, -1).forEach((byte, place) => (steps[byte] = bytes.length - 1 - place));
+  return { bytes, steps };
+}
+
+/** Where a key is first; -1 if it is not there. */
+function placeOf(slice: Buffer, { bytes, steps }: IdKey): number {
+  const near = Math.min(slice.length, NEAR_BYTES);
+  let last = bytes.length - 1;
+  for (; last < near; last += steps[slice[last] ?? 0] ?? 1) {
+    let left = bytes.length - 1;
+    let at = last;
+    for (; left >= 0 && slice[at] === bytes[left]; at -= 1) left -= 1;
+    if (left < 0) return at + 1;
+  }
+  return slice.indexOf(bytes, last - bytes.length + 1);
 }
