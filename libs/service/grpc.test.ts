@@ -73,16 +73,17 @@ describe('a unary call', () => {
 
   test('aborted by the caller is CANCELLED there and aborts the work here', async () => {
     let aborted = false;
+    const controller = new AbortController();
     const api = pair.client(
       await pair.serve({
         check: async (_request, signal) => {
+          // Not earlier: a call that has not come here yet has nothing to abort.
+          controller.abort();
           await wait(60_000, signal).catch(() => (aborted = true));
           throw new Error('unreachable for the caller');
         },
       }),
     );
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(), 50);
     expect((await failure(api.check({ yaml: '' }, controller.signal))).code).toBe(status.CANCELLED);
     await until(() => aborted);
   });
