@@ -1,5 +1,5 @@
 import { eventKey } from '@auditing/audit-event/event-key';
-import { typedEvent } from '@auditing/audit-event/typed-event';
+import { typedDecodedEvent } from '@auditing/audit-event/typed-event';
 import type { Alert } from '@auditing/proto/alert';
 import type { AuditEvent, Finding, RuleName, Verdicts } from '@auditing/proto/event';
 import type { EventRange } from './bisect';
@@ -29,7 +29,7 @@ export function alertCount(verdicts: Verdicts): number {
 }
 
 function eventOf({ verdict, received, event }: KeptEvent, decided: DecidedPart): AuditEvent {
-  return typedEvent(event.bytes, {
+  return typedDecodedEvent(event, {
     key: eventKey(received.bytes),
     listSource: event.source,
     receivedAtUs: decided.part.batch.receivedAtUs,

@@ -154,7 +154,8 @@ export class DecodedEvent implements EventFields {
   }
 
   private whole(): EventDocument {
-    this.document ??= EventDocument.parse(this.bytes);
+    const { bytes, spans } = this;
+    this.document ??= spans ? EventDocument.cut(bytes, spans) : EventDocument.parse(bytes);
     return this.document;
   }
 }

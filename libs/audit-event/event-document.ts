@@ -1,3 +1,4 @@
+import type { BodySpans } from './body-spans';
 import type { EventField, JsonValue } from './event-fields';
 import {
   type FieldKeys,
@@ -49,6 +50,11 @@ export class EventDocument {
   /** Throws SyntaxError if the bytes are not exactly one valid JSON object. */
   static parse(bytes: Buffer): EventDocument {
     return bytes.length > LAZY_ABOVE_BYTES ? parseLazily(bytes) : EventDocument.whole(bytes);
+  }
+
+  /** Of bytes that are proven to be an event, whose bodies are where `spans` says. */
+  static cut(bytes: Buffer, spans: BodySpans): EventDocument {
+    return bytes.length > LAZY_ABOVE_BYTES ? cutBodies(bytes, spans) : EventDocument.whole(bytes);
   }
 
   static whole(bytes: Buffer): EventDocument {
@@ -151,6 +157,25 @@ function parseLazily(bytes: Buffer): EventDocument {
     end = valueEnd;
   }
   if (lazy.size === 0) return EventDocument.whole(bytes);
+  rest.push(bytes.subarray(end));
+  return EventDocument.withLazy(Buffer.concat(rest), lazy);
+}
+
+function cutBodies(bytes: Buffer, spans: BodySpans): EventDocument {
+  const lazy = new Map<string, Buffer>();
+  const rest: Buffer[] = [];
+  let end = 0;
+  const names = Object.keys(spans) as BodyField[];
+  const found = names.flatMap((name) => (spans[name] ? [{ name, span: spans[name] }] : []));
+  found.sort((one, other) => one.span.start - other.span.start);
+  for (const { name, span } of found) {
+    const value = bytes.subarray(span.start, span.end);
+    const { lower, go } = fieldKeys(name).top;
+    // It is the one or the other in the event; nobody asks for what is not there.
+    lazy.set(lower, value).set(go, value);
+    rest.push(bytes.subarray(end, span.start), PLACEHOLDER);
+    end = span.end;
+  }
   rest.push(bytes.subarray(end));
   return EventDocument.withLazy(Buffer.concat(rest), lazy);
 }

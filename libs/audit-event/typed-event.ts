@@ -39,6 +39,19 @@ const LONE_SURROGATE = /\p{Surrogate}/gu;
  * give a view with the extras alone.
  */
 export function typedEvent(bytes: Buffer, extras: EventExtras): AuditEvent {
+  const event = decodeIfEvent(bytes, extras.listSource);
+  event?.fillWorkspace(extras.workspace ?? '');
+  return typed(event, bytes, extras);
+}
+
+/** The same of an event that has been decoded, its workspace filled in. */
+export function typedDecodedEvent(event: DecodedEvent, extras: EventExtras): AuditEvent {
+  const view = typed(event, event.bytes, extras);
+  event.letGo();
+  return view;
+}
+
+function typed(event: DecodedEvent | undefined, bytes: Buffer, extras: EventExtras): AuditEvent {
   const known = {
     key: extras.key,
     source: extras.listSource,
@@ -49,11 +62,8 @@ export function typedEvent(bytes: Buffer, extras: EventExtras): AuditEvent {
     strip: extras.strip ?? Strip.UNSPECIFIED,
     raw: extras.includeRaw === true ? bytes : Buffer.alloc(0),
   };
-  const event = decodeIfEvent(bytes, extras.listSource);
   const base = AuditEvent.create(known);
-  if (!event) return base;
-  event.fillWorkspace(known.workspace);
-  return { ...base, ...ownFields(event) };
+  return event ? { ...base, ...ownFields(event) } : base;
 }
 
 function decodeIfEvent(bytes: Buffer, listSource: Source): DecodedEvent | undefined {
