@@ -56,8 +56,9 @@ export function readBody(req: IncomingMessage, limits: ReadLimits): Promise<Read
       settle();
       reject(tooSlow(timeoutMs));
     }, timeoutMs);
-    if (req.destroyed && !req.complete) gone();
-    else if (req.readableEnded) end();
+    if (req.readableEnded) end();
+    // Also if all of it came: a request that is destroyed gives nothing, and tells of nothing any more.
+    else if (req.destroyed) gone();
     else req.on('end', end).on('close', gone).on('error', gone).on('data', take);
   });
 }
