@@ -1,5 +1,13 @@
 import { JoinedBatches, KeptBatch } from '@auditing/proto/archive';
-import type { BatchId, Column, EventBatch, RuleName, Verdict } from '@auditing/proto/event';
+import {
+  EventBatch,
+  type BatchId,
+  type Column,
+  type RuleName,
+  type Verdict,
+} from '@auditing/proto/event';
+
+import type { Pace } from './pace';
 
 /** A batch of the log, with the bytes of its events. */
 export interface LoggedBatch {
@@ -17,11 +25,14 @@ export function kindOf({ kept }: LoggedBatch): string {
 
 /**
  * Batches of one kind as one, without a block: their events one after the other, and beside them what each of them said for
- * itself.
+ * itself. Gives way to others between two batches.
  *
- * @throws RangeError if what a batch says cannot be told so, such as a time that is no whole number.
+ * Rejects with RangeError if what a batch says cannot be told so, such as a time that is no whole number.
  */
-export function joinBatches(batches: readonly LoggedBatch[]): KeptBatch {
+export async function joinBatches(
+  batches: readonly LoggedBatch[],
+  pace: Pick<Pace, 'breathe'>,
+): Promise<KeptBatch> {
   const rules = new Distinct<RuleName>();
   const joined = JoinedBatches.create();
   const epochs = new Distinct<string>();
@@ -31,6 +42,7 @@ export function joinBatches(batches: readonly LoggedBatch[]): KeptBatch {
   let eventCount = 0;
   let before = { receivedAtUs: 0n, sequence: 0n };
   for (const { kept, logBytes } of batches) {
+    await pace.breathe();
     const { batch } = kept;
     const receivedAtUs = BigInt(batch.receivedAtUs);
     const { epoch, sequence, part, firstEvent, eventCount: idCount } = batch.id ?? NO_ID;
@@ -56,14 +68,19 @@ export function joinBatches(batches: readonly LoggedBatch[]): KeptBatch {
   joined.epochs = epochs.values;
   joined.ruleSetVersions = versions.values;
   joined.ruleLists = ruleLists.values.map((list) => ({ rules: [...list] }));
-  return KeptBatch.create({
-    batch: { eventCount, ...joinedEvents(batches.map(({ kept }) => kept.batch)) },
+  const events = await joinedEvents(batches, pace);
+  // Not `create`: it copies all of it.
+  return {
+    ...NO_KEPT,
+    batch: { ...NO_BATCH, eventCount, ...events },
     positions: batches.flatMap(({ kept }) => kept.positions),
-    verdicts: { rules: rules.values, verdicts },
+    verdicts: { ruleSetVersion: '', rules: rules.values, verdicts, ignoredCount: 0 },
     joined,
-  });
+  };
 }
 
+const NO_KEPT = KeptBatch.create();
+const NO_BATCH = EventBatch.create();
 const NO_ID: BatchId = { epoch: '', sequence: 0n, part: 0, firstEvent: 0, eventCount: 0 };
 
 function movedVerdict(verdict: Verdict, by: number, rules: readonly number[]): Verdict {
@@ -74,16 +91,23 @@ function movedVerdict(verdict: Verdict, by: number, rules: readonly number[]): V
   };
 }
 
-function joinedEvents(batches: readonly EventBatch[]): Partial<EventBatch> {
+async function joinedEvents(
+  logged: readonly LoggedBatch[],
+  pace: Pick<Pace, 'breathe'>,
+): Promise<Partial<EventBatch>> {
+  const batches = logged.map(({ kept }) => kept.batch);
+  const columns: Column[] = [];
+  for (const [place, { field }] of (batches[0]?.columns ?? []).entries()) {
+    await pace.breathe();
+    const parts = batches.flatMap((batch) => batch.columns[place] ?? []);
+    columns.push({ field, ...joinedColumn(parts) });
+  }
   return {
     sliceBytes: batches.flatMap(({ sliceBytes }) => sliceBytes),
     keys: Buffer.concat(batches.map(({ keys }) => keys)),
     requestReceivedUs: batches.flatMap(({ requestReceivedUs }) => requestReceivedUs),
     stageUs: batches.flatMap(({ stageUs }) => stageUs),
-    columns: (batches[0]?.columns ?? []).map(({ field }, place) => ({
-      field,
-      ...joinedColumn(batches.flatMap(({ columns }) => columns[place] ?? [])),
-    })),
+    columns,
   };
 }
 

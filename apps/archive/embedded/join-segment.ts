@@ -138,7 +138,7 @@ class JoinedRecords {
  */
 async function joinedRecord(group: readonly Read[], pace: Pace): Promise<Uint8Array | undefined> {
   const slices = group.flatMap((one) => one.slices);
-  const kept = withoutThrow(() => joinBatches(group));
+  const kept = await joinBatches(group, pace).catch(noFailure);
   if (kept?.batch === undefined) return undefined;
   const block = await compressBlock([...slices]);
   await pace.breathe();
@@ -146,22 +146,19 @@ async function joinedRecord(group: readonly Read[], pace: Pace): Promise<Uint8Ar
   if (data.length >= group.reduce((sum, one) => sum + one.data.length, 0)) return undefined;
   await pace.breathe();
   const again = await wholeRecord(Buffer.from(data), true);
-  const split = splitBatches(again.kept, again.slices ?? [], 0);
-  if (split.length !== group.length || slices.length !== again.slices?.length) return undefined;
-  for (const [at, one] of split.entries()) {
+  if (slices.length !== again.slices?.length) return undefined;
+  let count = 0;
+  for (const one of splitBatches(again.kept, again.slices, 0)) {
     await pace.breathe();
-    if (group[at]?.hash.equals(hashOf(one)) !== true) return undefined;
+    if (group[count]?.hash.equals(hashOf(one)) !== true) return undefined;
+    count += 1;
   }
+  if (count !== group.length) return undefined;
   // Of events that were not stripped only the keys are in the hash.
   return slices.every((slice, at) => again.slices?.[at]?.equals(slice)) ? data : undefined;
 }
 
 /** A batch that cannot be joined is no failure: it stays as it is. */
-function withoutThrow<Value>(work: () => Value): Value | undefined {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
+function noFailure(error: unknown): undefined {
+  if (!(error instanceof RangeError)) throw error;
 }

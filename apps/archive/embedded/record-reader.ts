@@ -216,7 +216,7 @@ export class RecordReader {
 
   async #movedData({ position, batch }: MovedRecord): Promise<Buffer> {
     const record = await this.read(position);
-    const own = record && splitBatches(record.kept, record.events, 0)[batch];
+    const own = record && [...splitBatches(record.kept, record.events, 0)][batch];
     if (own === undefined) throw unreadable(position, 'it holds no such batch');
     const raw = Buffer.concat(own.slices);
     const block = { codec: Codec.NONE, data: raw, rawBytes: raw.length };

@@ -64,18 +64,22 @@ export function receivedAtOf(kept: KeptBatch): (event: number) => number {
 
 /**
  * The batches that were joined into a record, each as it was before: what `joinBatches` was given. Without columns where
- * the record comes without them. The batch itself if nothing was joined.
+ * the record comes without them. The batch itself if nothing was joined. Hundreds of them take a while: whoever has time can
+ * give way to others between two.
  */
-export function splitBatches(
+export function* splitBatches(
   kept: KeptBatch,
   slices: readonly Buffer[],
   recordBytes: number,
-): readonly LoggedBatch[] {
+): Generator<LoggedBatch, void> {
   const { batch, joined } = kept;
-  if (batch === undefined) return [];
-  if (joined === undefined) return [{ kept: { ...kept, batch }, slices, logBytes: recordBytes }];
+  if (batch === undefined) return;
+  if (joined === undefined) {
+    yield { kept: { ...kept, batch }, slices, logBytes: recordBytes };
+    return;
+  }
   let nextVerdict = 0;
-  return batchHeads(kept).map(({ id, receivedAtUs, first, end }, at) => {
+  for (const [at, { id, receivedAtUs, first, end }] of batchHeads(kept).entries()) {
     const range = { first, end };
     const verdicts: Verdict[] = [];
     const all = kept.verdicts?.verdicts ?? [];
@@ -85,12 +89,12 @@ export function splitBatches(
     }
     const positions = kept.positions.slice(first, end);
     const own = { ...NO_KEPT, positions, verdicts: ownVerdicts(kept, at, verdicts) };
-    return {
+    yield {
       kept: { ...own, batch: { ...ownEvents(batch, range), id, receivedAtUs } },
       slices: slices.slice(first, end),
       logBytes: joined.logBytes[at] ?? 0,
     };
-  });
+  }
 }
 
 function ownVerdicts(
@@ -145,7 +149,7 @@ export function hashOf({ kept, slices }: LoggedBatch): Buffer {
 
 /** The hash of what each batch of a record says, in order, computed anew. */
 export function contentHashes({ kept, slices = [] }: WholeRecord): readonly Buffer[] {
-  return splitBatches(kept, slices, 0).map(hashOf);
+  return Array.from(splitBatches(kept, slices, 0), hashOf);
 }
 
 /** The same, as the record itself says if it is one batch. A record of joined ones must have come with its slices. */
