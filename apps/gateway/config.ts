@@ -31,7 +31,7 @@ const hosts: Parser<readonly string[]> = {
 /** A size that leaves room to work: below it not even one event of the largest usual size could be handled. */
 const memoryBytes: Parser<number> = {
   ...bytes,
-  expected: 'a size of at least 64MiB, such as 512MiB',
+  expected: 'a size of at least 64MiB, such as 256MiB',
   parse(value) {
     const size = bytes.parse(value);
     if (size < 64 * 2 ** 20) throw new TypeError();
@@ -140,9 +140,9 @@ export const RECEIVE_SETTINGS = {
   memoryMaxBytes: {
     variable: 'AUDITING_MEMORY_MAX_BYTES',
     parser: memoryBytes,
-    fallback: '512MiB',
+    fallback: '256MiB',
     description:
-      'Memory for events on their way: three eighths for bodies in flight, one eighth for what was spooled last.',
+      'Memory for events on their way: three eighths for bodies in flight, a quarter for what was spooled last.',
   },
   spoolMaxBytes: {
     variable: 'AUDITING_SPOOL_MAX_BYTES',

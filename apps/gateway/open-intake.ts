@@ -12,7 +12,7 @@ import type { Intake } from './take-body';
 /** Share of the disk that the spool may fill, whatever its setting says: others write there too. */
 const DISK_SHARE = 0.8;
 /** Share of the memory for what was spooled last. */
-const FRESH_SHARE = 1 / 8;
+const FRESH_SHARE = 1 / 4;
 
 /**
  * Opens what bodies are taken into: the spool, the dead letters, the memory of recent bodies. `files` replaces the
