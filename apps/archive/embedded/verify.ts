@@ -10,12 +10,7 @@ import {
   type Segment,
 } from '@auditing/journal/journal';
 import { decodeSegmentHeader, SEGMENT_HEADER_MIN_BYTES } from '@auditing/journal/segment-header';
-import {
-  Proof,
-  VerifyResponse,
-  type VerifyProblem,
-  type VerifyRequest,
-} from '@auditing/proto/archive';
+import { VerifyResponse, type VerifyProblem, type VerifyRequest } from '@auditing/proto/archive';
 import { Strip } from '@auditing/proto/event';
 
 import {
@@ -31,6 +26,7 @@ import { readSegment } from './rebuild';
 import type { RetentionRecord } from './retention';
 import { readHead, SegmentHash } from './segment-chain';
 import { hashOf, splitBatches } from './split-batches';
+import { proofOf, statementOf } from './verify-statement';
 
 /** The limit of archive.proto. */
 const PROBLEMS_MAX = 1_000;
@@ -290,32 +286,5 @@ async function headerProblem(files: Files, path: string, head: Buffer): Promise<
       : `the header of ${path} is damaged on disk since the log was opened`;
   } finally {
     await file.close();
-  }
-}
-
-function proofOf(problemCount: number, matchedCount: number): Proof {
-  if (problemCount > 0) return Proof.UNSPECIFIED;
-  return matchedCount > 0 ? Proof.CHECKPOINT : Proof.CONSISTENT;
-}
-
-function statementOf(proof: Proof, matched: readonly ReadCheckpoint[]): string {
-  const newest = Math.max(...matched.map(({ position }) => position));
-  switch (proof) {
-    case Proof.CHECKPOINT:
-      return (
-        `All events up to position ${newest} of the log are those that were there when the checkpoint was published, but for ` +
-        'those that retention removed. This is as good as the place where the checkpoint was kept. What came later is ' +
-        'consistent in itself.'
-      );
-    case Proof.CONSISTENT:
-      return (
-        'The archive is consistent in itself. This does not prove that nobody replaced it as a whole: whoever can write to ' +
-        'its disk can make another one that passes. Give a checkpoint that was kept elsewhere to prove more.'
-      );
-    // What an engine without a chain proves.
-    case Proof.EVENTS:
-    case Proof.UNSPECIFIED:
-    case Proof.UNRECOGNIZED:
-      return 'The archive is damaged or was changed: see the problems.';
   }
 }
