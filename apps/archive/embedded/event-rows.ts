@@ -2,7 +2,8 @@ import type { EventSearch, RecordToSearch } from './event-search';
 import type { Pace } from './pace';
 import type { RecordReader } from './record-reader';
 import type { SearchThreads } from './search-threads';
-import { recordOf, type IndexedSegment, type RecordRows } from './segment-index';
+import { recordOf, type RecordRows } from './row-places';
+import type { IndexedSegment } from './segment-index';
 
 /** Records that are read and expanded (in threads of the runtime) while one is looked at. */
 const AHEAD_RECORDS = 6;

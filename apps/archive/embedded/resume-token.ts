@@ -1,7 +1,8 @@
 import { status } from '@grpc/grpc-js';
 import { RpcError } from '@auditing/service/rpc-error';
 
-import { rowAt, type IndexedSegment } from './segment-index';
+import { rowAt } from './row-places';
+import type { IndexedSegment } from './segment-index';
 
 /** A place between two events of the log. */
 export interface LogPosition {

@@ -5,7 +5,8 @@ import { CodeTest } from './code-test';
 import type { CompiledQuery, CompiledScope } from './condition';
 import { filterByEvents, type EventReading } from './event-rows';
 import { inOrder } from './in-order';
-import { recordOf, type IndexedSegment, type RecordTable } from './segment-index';
+import { recordOf } from './row-places';
+import type { IndexedSegment, RecordTable } from './segment-index';
 
 /** Rows looked at between two breaths: a fraction of a millisecond. */
 const CHUNK_ROWS = 4096;

@@ -11,7 +11,8 @@ import { compileQuery, type CompiledQuery } from './condition';
 import { readCursor, writeCursor, type CursorPlace } from './cursor';
 import type { EventReading } from './event-rows';
 import { scanSegment, type Scan } from './scan';
-import { locate, placeOfRow, rowAt, type IndexedSegment } from './segment-index';
+import { locate, placeOfRow, rowAt } from './row-places';
+import type { IndexedSegment } from './segment-index';
 import { TopRows, type RowBoundary, type TimedRow } from './top-rows';
 
 /**

@@ -2,7 +2,8 @@ import { KEY_BYTES } from '@auditing/audit-event/event-key';
 import type { AuditEvent } from '@auditing/proto/event';
 
 import type { RecordReader, StoredRecord } from './record-reader';
-import { locate, type IndexedSegment } from './segment-index';
+import { locate } from './row-places';
+import type { IndexedSegment } from './segment-index';
 
 /** An event that is stored. */
 export interface StoredEvent {

@@ -8,7 +8,8 @@ import type { CutEvent, RecordReader } from './record-reader';
 import { readResumeToken, seenRows, writeResumeToken } from './resume-token';
 import { scanSegment, type Scan } from './scan';
 import type { SearchThreads } from './search-threads';
-import { locate, type IndexedSegment } from './segment-index';
+import { locate } from './row-places';
+import type { IndexedSegment } from './segment-index';
 import type { Segments } from './segments';
 
 /** What a listener works on. */

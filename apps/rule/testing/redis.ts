@@ -76,7 +76,8 @@ function answers(client: Socket): Promise<boolean> {
       client.destroy();
       resolve(true);
     });
-    client.once('error', () => resolve(false));
+    // Not once: a handshake that is broken off can fail twice.
+    client.on('error', () => resolve(false));
   });
 }
 
