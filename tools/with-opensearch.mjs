@@ -13,10 +13,11 @@ import {
   mkdtempSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { freemem, homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
@@ -29,6 +30,9 @@ const MAVEN_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1';
 /** Small, and quick to start; nothing here is about speed. */
 const JAVA_OPTIONS = ['-Xms512m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const START_TIMEOUT_MS = 180_000;
+/** Each index that is made, each document that is answered for, is synced to the disk: most of what the tests wait for. */
+const MEMORY = '/dev/shm';
+const MEMORY_MIN_BYTES = 2 ** 31;
 
 const isRoot = process.getuid?.() === 0;
 /** OpenSearch refuses to run as root: then it runs as the user without rights, who is in every system. */
@@ -153,6 +157,13 @@ async function ready(url, ended) {
   }
 }
 
+/** Where its data may lie: in memory, if there is enough of it, for nothing is kept. */
+function scratchRoot() {
+  if (!existsSync(MEMORY)) return tmpdir();
+  const { bavail, bsize } = statfsSync(MEMORY);
+  return Math.min(bavail * bsize, freemem()) >= MEMORY_MIN_BYTES ? MEMORY : tmpdir();
+}
+
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
@@ -181,7 +192,7 @@ if (command.length === 0) {
   process.exit(2);
 }
 if (process.env.OPENSEARCH_URL) process.exit(await runCommand(command, {}));
-const folder = mkdtempSync(join(tmpdir(), 'opensearch-'));
+const folder = mkdtempSync(join(scratchRoot(), 'opensearch-'));
 try {
   const opensearch = await start(await distribution(), folder);
   console.error(`OpenSearch ${VERSION} runs at ${opensearch.url}`);

@@ -1,7 +1,9 @@
 import { JournalFailedError, JournalFullError } from '@auditing/journal/journal-error';
+import type { Journal } from '@auditing/journal/journal';
 import { AlertKind, DeliveryState } from '@auditing/proto/alert';
 import { OutboxRecord, type RaisedAlert } from '@auditing/proto/outbox';
-import type { DeliveryEntry } from './alert-entry';
+import type { AlertEntry, DeliveryEntry, Suppression } from './alert-entry';
+import type { DeliveryEnd } from './outbox-state';
 
 /** Thrown when an alert cannot be put on disk now. */
 export class OutboxUnavailableError extends Error {
@@ -93,6 +95,42 @@ export function outcomeRecord(ending: Ending, nowMs: number): Uint8Array {
       silencedBy: state === DeliveryState.SILENCED ? [...ending.silencedBy] : [],
     },
   });
+}
+
+/** The record of an alert that goes to a receiver more. */
+export function handOverRecord(alert: AlertEntry, receiver: string, nowMs: number): Uint8Array {
+  const value = { alert: BigInt(alert.position), receiver, atUs: nowMs * 1_000 };
+  return encode({ $case: 'handOver', value });
+}
+
+/** The record of what Alertmanager says of a delivered alert. */
+export function suppressionRecord(delivery: DeliveryEntry, suppression: Suppression): Uint8Array {
+  const silencedBy = [...suppression.silencedBy];
+  const inhibitedBy = [...suppression.inhibitedBy];
+  return encode({ $case: 'suppression', value: { ...placeOf(delivery), silencedBy, inhibitedBy } });
+}
+
+/** What its end changes of a delivery. */
+export function endOf(ending: Ending, nowMs: number): DeliveryEnd {
+  const { attemptCount, revision } = ending.delivery;
+  return {
+    state: ending.state,
+    lastError: ending.state === DeliveryState.DEAD ? ending.reason : '',
+    acceptedBy: ending.state === DeliveryState.DELIVERED ? ending.by : '',
+    silencedBy: ending.state === DeliveryState.SILENCED ? ending.silencedBy : [],
+    endedAtMs: nowMs,
+    attemptCount,
+    revision,
+  };
+}
+
+/** Reads an alert back. Throws JournalCorruptError if its record is damaged. */
+export async function readAlert(journal: Journal, position: number): Promise<RaisedAlert> {
+  const { data } = await journal.readAt(position);
+  const { record } = OutboxRecord.decode(data);
+  if (record?.$case !== 'alert' && record?.$case !== 'ownAlert')
+    throw new Error(`outbox: expected an alert at ${position}, found ${record?.$case}`);
+  return record.value;
 }
 
 /** What the journal refuses now may be asked of it again. */

@@ -5,7 +5,9 @@ import { DeliveryState, type Alert, type RaiseRequest } from '@auditing/proto/al
 import type { BatchId } from '@auditing/proto/event';
 import type { AlertEntry } from './alert-entry';
 import type { NoiseLimits } from './outbox-state';
-import { openOutbox, type Outbox, type OutboxLimits } from './outbox';
+import { openOutbox } from './open-outbox';
+import type { Outbox } from './outbox';
+import type { OutboxLimits } from './outbox-room';
 import { OutboxUnavailableError } from './outbox-records';
 import { sampleAlert, sampleAlerts, sampleRequest } from './testing/samples';
 

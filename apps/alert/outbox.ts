@@ -1,69 +1,47 @@
-import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
-import { openJournal } from '@auditing/journal/open-journal';
 import { DeliveryState, type RaiseRequest } from '@auditing/proto/alert';
 import type { BatchId } from '@auditing/proto/event';
-import { OutboxRecord, type RaisedAlert } from '@auditing/proto/outbox';
+import type { RaisedAlert } from '@auditing/proto/outbox';
 import { backoffMs, type Backoff } from '@auditing/service/retry';
 import { wait } from '@auditing/service/wait';
 import type { Logger } from 'pino';
 import { alertIds, batchText } from './alert-ids';
 import type { AlertEntry, DeliveryEntry, Suppression } from './alert-entry';
-import type { HistoryLimits } from './alert-index';
-import { GroupWriter, type Staged } from './group-writer';
-import { replay } from './outbox-replay';
+import { GroupWriter, type Staged, type WriteJob } from './group-writer';
 import {
   countsOf,
   encode,
+  endOf,
+  handOverRecord,
   NOTHING_RAISED,
-  OutboxUnavailableError,
   outcomeRecord,
   placeOf,
+  readAlert,
+  suppressionRecord,
   unavailable,
   type Ending,
   type RaiseCounts,
 } from './outbox-records';
-import type { NoiseLimits, OutboxState } from './outbox-state';
+import {
+  canTrim,
+  checkRoom,
+  forgetHistory,
+  neededFrom,
+  type Held,
+  type OutboxLimits,
+} from './outbox-room';
+import type { OutboxState } from './outbox-state';
 import { planAlert, planProbe } from './raise-plan';
 
-/** Small, so that little more is kept than is needed: only whole segments are removed. */
-const SEGMENT_BYTES = 8 * 1024 * 1024;
-/** History may take this share of the room; beyond it the oldest of it goes, so that new alerts find room. */
-const HISTORY_SHARE = 0.5;
 /** Between tries to write down how deliveries ended, while the disk fails. */
 const REWRITE_BACKOFF: Backoff = { initialMs: 100, maxMs: 10_000 };
 
-/** How an outbox is opened. */
-export interface OutboxOptions {
-  readonly directory: string;
+/** What an outbox works with. */
+export interface OutboxMeans {
   readonly log: Logger;
   readonly limits: OutboxLimits;
-  readonly noise: NoiseLimits;
-  /** File operations; the real ones unless a test gives others. */
-  readonly files?: Files;
   /** Milliseconds since 1970. */
   readonly now: () => number;
-}
-
-/** How much an outbox may hold. */
-export interface OutboxLimits {
-  readonly history: HistoryLimits;
-  /** Bytes on disk from which on no alert is taken. */
-  readonly maxBytes: number;
-  /** Alerts not yet delivered from which on no alert is taken: each has an entry in memory. */
-  readonly maxPending: number;
-}
-
-/** Opens an outbox and brings back what it held. */
-export async function openOutbox(options: OutboxOptions): Promise<Outbox> {
-  const { directory, files, log } = options;
-  const journal = await openJournal({
-    directory,
-    segmentBytes: SEGMENT_BYTES,
-    ...(files && { files }),
-    onRepair: (repair) => log.warn(repair, 'outbox had a torn end, as after a crash'),
-  });
-  return new Outbox(options, journal, await replay({ journal, log, noise: options.noise }));
 }
 
 /**
@@ -75,12 +53,12 @@ export class Outbox {
   onChange: (alert: AlertEntry, what: 'raised' | 'changed') => void = () => undefined;
   /** Only this class changes it. */
   readonly state: OutboxState;
-  readonly #options: OutboxOptions;
+  readonly #means: OutboxMeans;
   readonly #journal: Journal;
   readonly #writer: GroupWriter;
 
-  constructor(options: OutboxOptions, journal: Journal, state: OutboxState) {
-    this.#options = options;
+  constructor(means: OutboxMeans, journal: Journal, state: OutboxState) {
+    this.#means = means;
     this.#journal = journal;
     this.state = state;
     this.#writer = new GroupWriter(journal);
@@ -108,37 +86,33 @@ export class Outbox {
     if (alerts.length === 0) return NOTHING_RAISED;
     const ids = alertIds(id, alerts);
     let fresh: RaisedAlert[] = [];
-    try {
-      return await this.#writer.write({
-        prepare: (staged) => {
-          if (this.#isTaken(id, staged)) return [];
-          this.#checkRoom();
-          staged.batches.add(batchText(id));
-          const nowMs = this.#options.now();
-          fresh = alerts.flatMap((alert, place) => {
-            const alertId = ids[place] ?? Buffer.alloc(0);
-            if (this.#isKnown(alertId, staged)) return [];
-            const request = { id: alertId, alert, receivers, nowMs };
-            return [probe ? planProbe(request) : planAlert(request, this.state, staged)];
-          });
-          const batch = { id, settledBelow, alertCount: fresh.length };
-          return [
-            ...fresh.map((value) => encode({ $case: 'alert', value })),
-            encode({ $case: 'batch', value: batch }),
-          ];
-        },
-        apply: (positions) => {
-          if (positions.length > 0) {
-            this.state.marks.mark(id);
-            this.state.marks.settle(id.epoch, settledBelow);
-          }
-          fresh.forEach((raised, place) => this.#add(positions[place], raised));
-          return countsOf(fresh, alerts.length);
-        },
-      });
-    } catch (error) {
-      throw unavailable(error);
-    }
+    return this.#write({
+      prepare: (staged) => {
+        if (this.#isTaken(id, staged)) return [];
+        checkRoom(this.#held, this.#means.limits);
+        staged.batches.add(batchText(id));
+        const nowMs = this.#means.now();
+        fresh = alerts.flatMap((alert, place) => {
+          const alertId = ids[place] ?? Buffer.alloc(0);
+          if (this.#isKnown(alertId, staged)) return [];
+          const request = { id: alertId, alert, receivers, nowMs };
+          return [probe ? planProbe(request) : planAlert(request, this.state, staged)];
+        });
+        const batch = { id, settledBelow, alertCount: fresh.length };
+        return [
+          ...fresh.map((value) => encode({ $case: 'alert', value })),
+          encode({ $case: 'batch', value: batch }),
+        ];
+      },
+      apply: (positions) => {
+        if (positions.length > 0) {
+          this.state.marks.mark(id);
+          this.state.marks.settle(id.epoch, settledBelow);
+        }
+        fresh.forEach((raised, place) => this.#add(positions[place], raised));
+        return countsOf(fresh, alerts.length);
+      },
+    });
   }
 
   /**
@@ -149,28 +123,19 @@ export class Outbox {
    */
   async raiseOwn(make: () => readonly RaisedAlert[]): Promise<AlertEntry[]> {
     let made: readonly RaisedAlert[] = [];
-    try {
-      return await this.#writer.write({
-        alone: true,
-        prepare: () => {
-          made = make();
-          return made.map((value) => encode({ $case: 'ownAlert', value }));
-        },
-        apply: (positions) => made.map((raised, place) => this.#add(positions[place], raised)),
-      });
-    } catch (error) {
-      throw unavailable(error);
-    }
+    return this.#write({
+      alone: true,
+      prepare: () => {
+        made = make();
+        return made.map((value) => encode({ $case: 'ownAlert', value }));
+      },
+      apply: (positions) => made.map((raised, place) => this.#add(positions[place], raised)),
+    });
   }
 
   /** Reads an alert from disk. Throws JournalCorruptError if it is damaged. */
-  async load(alert: AlertEntry): Promise<RaisedAlert> {
-    const { data } = await this.#journal.readAt(alert.position);
-    const { record } = OutboxRecord.decode(data);
-    if (record?.$case !== 'alert' && record?.$case !== 'ownAlert') {
-      throw new Error(`outbox: expected an alert at ${alert.position}, found ${record?.$case}`);
-    }
-    return record.value;
+  load(alert: AlertEntry): Promise<RaisedAlert> {
+    return readAlert(this.#journal, alert.position);
   }
 
   /**
@@ -179,7 +144,7 @@ export class Outbox {
    */
   async end(endings: readonly Ending[], signal: AbortSignal): Promise<void> {
     if (endings.length === 0) return;
-    const nowMs = this.#options.now();
+    const nowMs = this.#means.now();
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.#writer.write({
@@ -188,7 +153,7 @@ export class Outbox {
         });
         return;
       } catch (error) {
-        if (attempt === 1) this.#options.log.error({ err: error }, 'outbox cannot be written');
+        if (attempt === 1) this.#means.log.error({ err: error }, 'outbox cannot be written');
         await wait(backoffMs(attempt, REWRITE_BACKOFF), signal);
       }
     }
@@ -204,27 +169,23 @@ export class Outbox {
     wanted: readonly DeliveryEntry[],
     state: DeliveryState.PENDING | DeliveryState.DISCARDED,
   ): Promise<number> {
-    const nowMs = this.#options.now();
+    const nowMs = this.#means.now();
     let dead: readonly DeliveryEntry[] = [];
-    try {
-      await this.#writer.write({
-        alone: true,
-        prepare: () => {
-          dead = wanted.filter((one) => one.state === DeliveryState.DEAD);
-          return dead.map((one) =>
-            encode({ $case: 'action', value: { ...placeOf(one), state, atUs: nowMs * 1_000 } }),
-          );
-        },
-        apply: () => {
-          for (const one of dead) {
-            this.state.revive(one, state, nowMs);
-            this.onChange(one.alert, 'changed');
-          }
-        },
-      });
-    } catch (error) {
-      throw unavailable(error);
-    }
+    await this.#write({
+      alone: true,
+      prepare: () => {
+        dead = wanted.filter((one) => one.state === DeliveryState.DEAD);
+        return dead.map((one) =>
+          encode({ $case: 'action', value: { ...placeOf(one), state, atUs: nowMs * 1_000 } }),
+        );
+      },
+      apply: () => {
+        for (const one of dead) {
+          this.state.revive(one, state, nowMs);
+          this.onChange(one.alert, 'changed');
+        }
+      },
+    });
     return dead.length;
   }
 
@@ -234,37 +195,22 @@ export class Outbox {
    * @throws OutboxUnavailableError if it cannot be written down now.
    */
   async handOver(alerts: readonly AlertEntry[], receiver: string): Promise<void> {
-    const nowMs = this.#options.now();
-    const handOverOf = ({ position }: AlertEntry): Uint8Array =>
-      encode({
-        $case: 'handOver',
-        value: { alert: BigInt(position), receiver, atUs: nowMs * 1_000 },
-      });
-    try {
-      await this.#writer.write({
-        prepare: () => alerts.map(handOverOf),
-        apply: () => {
-          for (const alert of alerts) {
-            this.state.handOver(alert, receiver, nowMs);
-            this.onChange(alert, 'changed');
-          }
-        },
-      });
-    } catch (error) {
-      throw unavailable(error);
-    }
+    const nowMs = this.#means.now();
+    await this.#write({
+      prepare: () => alerts.map((alert) => handOverRecord(alert, receiver, nowMs)),
+      apply: () => {
+        for (const alert of alerts) {
+          this.state.handOver(alert, receiver, nowMs);
+          this.onChange(alert, 'changed');
+        }
+      },
+    });
   }
 
   /** Writes down what Alertmanager says of a delivered alert. Rejects if the disk fails: it can be asked again. */
   async suppress(delivery: DeliveryEntry, suppression: Suppression): Promise<void> {
-    const { silencedBy, inhibitedBy } = suppression;
-    const value = {
-      ...placeOf(delivery),
-      silencedBy: [...silencedBy],
-      inhibitedBy: [...inhibitedBy],
-    };
     await this.#writer.write({
-      prepare: () => [encode({ $case: 'suppression', value })],
+      prepare: () => [suppressionRecord(delivery, suppression)],
       apply: () => {
         this.state.suppress(delivery, suppression);
         this.onChange(delivery.alert, 'changed');
@@ -280,23 +226,15 @@ export class Outbox {
 
   /** Forgets history beyond its limits and removes what nothing needs any more from disk. */
   async tidy(): Promise<void> {
-    const { limits, now } = this.#options;
-    this.index.forget(limits.history, now());
-    for (const segment of this.#journal.segments()) {
-      if (
-        this.#journal.bytes - (segment.start - this.#journal.start) <=
-        limits.maxBytes * HISTORY_SHARE
-      )
-        break;
-      this.index.forgetBefore(segment.end);
-    }
-    if (!this.#canTrim()) return;
+    const { limits, now } = this.#means;
+    forgetHistory(this.#held, limits, now());
+    if (!canTrim(this.#held)) return;
     let needed = 0;
     // The batches whose records go with the segments must be remembered by a record that stays.
     await this.#writer.write({
       prepare: () => {
         // Only here is every alert on disk in the index too.
-        needed = this.#neededFrom();
+        needed = neededFrom(this.#held);
         return [encode({ $case: 'checkpoint', value: this.state.checkpoint(now()) })];
       },
       apply: () => undefined,
@@ -312,14 +250,17 @@ export class Outbox {
     await this.#journal.close();
   }
 
-  /** Position of the oldest record that somebody may ask for. */
-  #neededFrom(): number {
-    return this.index.oldestPosition ?? this.#journal.end;
+  get #held(): Held {
+    return { journal: this.#journal, index: this.index };
   }
 
-  #canTrim(): boolean {
-    const needed = this.#neededFrom();
-    return this.#journal.segments().some(({ sealed, end }) => sealed && end <= needed);
+  /** Writes what can be asked for again if it cannot be written: then it throws OutboxUnavailableError. */
+  async #write<T>(job: WriteJob<T>): Promise<T> {
+    try {
+      return await this.#writer.write(job);
+    } catch (error) {
+      throw unavailable(error);
+    }
   }
 
   #isTaken(id: BatchId, staged: Staged): boolean {
@@ -334,20 +275,6 @@ export class Outbox {
     return false;
   }
 
-  #checkRoom(): void {
-    const { maxBytes, maxPending } = this.#options.limits;
-    if (this.#journal.bytes >= maxBytes) {
-      throw new OutboxUnavailableError(
-        `the outbox is full: ${this.#journal.bytes} of ${maxBytes} bytes; bring the receivers back, or raise AUDITING_ALERT_OUTBOX_MAX_BYTES`,
-      );
-    }
-    if (this.index.pendingCount >= maxPending) {
-      throw new OutboxUnavailableError(
-        `the outbox is full: ${this.index.pendingCount} alerts wait for their receivers; bring them back, or raise AUDITING_ALERT_PENDING_MAX`,
-      );
-    }
-  }
-
   #add(position: number | undefined, raised: RaisedAlert): AlertEntry {
     if (position === undefined)
       throw new Error('outbox: the journal gave fewer positions than records');
@@ -359,16 +286,7 @@ export class Outbox {
   #applyEndings(endings: readonly Ending[], nowMs: number): void {
     for (const ending of endings) {
       const { delivery } = ending;
-      const { attemptCount, revision } = delivery;
-      this.state.end(delivery, {
-        state: ending.state,
-        lastError: ending.state === DeliveryState.DEAD ? ending.reason : '',
-        acceptedBy: ending.state === DeliveryState.DELIVERED ? ending.by : '',
-        silencedBy: ending.state === DeliveryState.SILENCED ? ending.silencedBy : [],
-        endedAtMs: nowMs,
-        attemptCount,
-        revision,
-      });
+      this.state.end(delivery, endOf(ending, nowMs));
       for (const { alert } of [delivery, ...delivery.members]) this.onChange(alert, 'changed');
     }
   }

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { alertMetrics } from './alert-metrics';
 import { Keeper } from './keeper';
-import { openOutbox } from './outbox';
+import { openOutbox } from './open-outbox';
 import type { Sent } from './receivers/receiver';
 import { startFaultServer, type Posted } from './testing/fault-server';
 import { opened, scratchFolder } from './testing/opened';

@@ -1,4 +1,5 @@
 import { alertJson } from './alert-json';
+import { ApiError } from './api-error';
 import { numberParameter } from './api-parameters';
 import type { ApiRoute } from './api-route';
 import { PROBE } from './api-schemas';
@@ -10,8 +11,25 @@ const WAIT_MS = numberParameter(
   { fallback: 10_000, min: 1, max: 60_000 },
 );
 
-/** A test of the way from this gateway to the receivers. */
-export function probeRoutes(options: Omit<ProbeOptions, 'alert'>): readonly ApiRoute[] {
+/** How often a probe may begin: each is a batch and a request to every receiver of its own, and people may be told of it. */
+const PROBE_EVERY_MS = 1_000;
+
+/**
+ * A test of the way from this gateway to the receivers.
+ *
+ * @param nowMs a clock that never goes back
+ */
+export function probeRoutes(
+  options: Omit<ProbeOptions, 'alert'>,
+  nowMs = () => performance.now(),
+): readonly ApiRoute[] {
+  let lastAtMs = -Infinity;
+  const begin = (): void => {
+    if (nowMs() - lastAtMs < PROBE_EVERY_MS) {
+      throw new ApiError(429, 'a probe began less than a second ago at this gateway; ask again');
+    }
+    lastAtMs = nowMs();
+  };
   return [
     {
       method: 'POST',
@@ -25,6 +43,7 @@ export function probeRoutes(options: Omit<ProbeOptions, 'alert'>): readonly ApiR
       answerSchema: PROBE,
       async answer({ parameters, services, signal }) {
         const waitMs = WAIT_MS.read(parameters);
+        begin();
         const { hops, alert, ...rest } = await probe(
           { ...options, alert: services.alert },
           waitMs,

@@ -1,6 +1,8 @@
 import { AlertStatus, DeliveryState } from '@auditing/proto/alert';
 import { Level } from '@auditing/proto/event';
+import type { QueryServices } from './api-route';
 import { probe, type ProbeOptions, type ProbeResult } from './probe';
+import { probeRoutes } from './probe-routes';
 import { event, eventually, TestGateway } from './testing/gateway';
 import { ruleSet, unavailable } from './testing/services';
 
@@ -30,12 +32,12 @@ function delivery(state: DeliveryState): AlertStatus['deliveries'][number] {
   };
 }
 
-function ask(waitMs: number, signal = SIGNAL): Promise<ProbeResult> {
+function optionsOf(): ProbeOptions {
   const status = (): AlertStatus | undefined => {
     const [alert] = gateway.alert.raised;
     return alert && AlertStatus.create({ alert, id: Buffer.alloc(32, 1), deliveries: shown() });
   };
-  const options: ProbeOptions = {
+  return {
     spool: gateway.spool,
     trails: gateway.probes,
     failureOf: (peer) => gateway.pipeline.failureOf(peer),
@@ -44,8 +46,10 @@ function ask(waitMs: number, signal = SIGNAL): Promise<ProbeResult> {
       get: () => Promise.resolve(status()!),
     },
   };
-  return probe(options, waitMs, signal);
 }
+
+const ask = (waitMs: number, signal = SIGNAL): Promise<ProbeResult> =>
+  probe(optionsOf(), waitMs, signal);
 
 const hopsOf = ({ hops }: ProbeResult) => hops.map(({ hop, ok }) => [hop, ok]);
 
@@ -156,4 +160,26 @@ test('one that was spooled before a restart goes on, and is a probe still', asyn
   await eventually('it is raised', () => gateway.alert.raised.length === 1);
   expect(gateway.alert.requests[0]).toMatchObject({ probe: true });
   expect(gateway.archive.requests).toEqual([]);
+});
+
+test('one probe may begin in a second; one that was asked for wrongly does not count', async () => {
+  await gateway.start();
+  let nowMs = 5_000;
+  const options = optionsOf();
+  const [route] = probeRoutes(options, () => nowMs);
+  const post = async (parameters: string): Promise<unknown> =>
+    route?.answer({
+      parameters: new URLSearchParams(parameters),
+      path: {},
+      lastEventId: '',
+      services: { alert: options.alert } as QueryServices,
+      signal: SIGNAL,
+    });
+  await expect(post('waitMs=no')).rejects.toMatchObject({ status: 400 });
+  await expect(post('')).resolves.toHaveProperty('body.delivered', true);
+  nowMs += 999;
+  await expect(post('')).rejects.toMatchObject({ status: 429 });
+  // Nor does one that was refused.
+  nowMs += 1;
+  await expect(post('')).resolves.toHaveProperty('body.delivered', true);
 });

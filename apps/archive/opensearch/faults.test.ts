@@ -1,5 +1,5 @@
 import { eventKey } from '@auditing/audit-event/event-key';
-import type { KeptBatch } from '@auditing/proto/archive';
+import { Query, type KeptBatch } from '@auditing/proto/archive';
 import { status } from '@grpc/grpc-js';
 
 import { batchOf, DAY_ONE_US, eventBytes } from '../testing/batches';
@@ -187,8 +187,56 @@ describeWithOpensearch('when OpenSearch fails,', () => {
     };
     await refresh(direct, prefix);
     expect((await found(engine, {})).events).toHaveLength(3);
-    proxy.faults.request = () => ({ status: 503, type: 'search_phase_execution_exception' });
+    let searches = 0;
+    proxy.faults.request = () => {
+      searches += 1;
+      return { status: 503, type: 'search_phase_execution_exception' };
+    };
     await expect(found(engine, {})).rejects.toMatchObject({ code: status.UNAVAILABLE });
+    expect(searches).toBe(6);
+  });
+
+  test('a query waits for the shards of an index that is being made', async () => {
+    await engine.append(await batchOf(events(3)), 0n);
+    await refresh(direct, prefix);
+    const index = `${prefix}-being-made`;
+    const allocation = (enable: string) => ({ 'index.routing.allocation.enable': enable });
+    await direct.request(
+      {
+        method: 'PUT',
+        path: `/${index}`,
+        parameters: { wait_for_active_shards: 0 },
+        body: { settings: allocation('none') },
+      },
+      never,
+    );
+    // It has no shard before somebody has seen that there is none.
+    let searches = 0;
+    proxy.faults.request = (_method, path) => {
+      if (!path.includes('/_search')) return undefined;
+      searches += 1;
+      if (searches !== 2) return undefined;
+      const settings = {
+        method: 'PUT',
+        path: `/${index}/_settings`,
+        body: allocation('all'),
+      } as const;
+      void direct.request(settings, never);
+      return undefined;
+    };
+    expect((await found(engine, {})).events).toHaveLength(3);
+    expect(searches).toBeGreaterThan(1);
+  });
+
+  test('a query that waits for shards ends with its caller', async () => {
+    const caller = new AbortController();
+    proxy.faults.request = () => {
+      caller.abort();
+      return { status: 503, type: 'search_phase_execution_exception' };
+    };
+    await expect(engine.statistics(Query.create(), caller.signal)).rejects.toMatchObject({
+      code: status.CANCELLED,
+    });
   });
 
   test('marks are made after every document was answered for, and are there after a restart', async () => {

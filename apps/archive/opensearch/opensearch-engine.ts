@@ -27,6 +27,7 @@ import { indexNames, type IndexNames } from './index-day';
 import { IndexKeeper } from './index-keeper';
 import type { IndexShape } from './index-template';
 import { MarkStore } from './mark-store';
+import { patientReads } from './patient-reads';
 import { dayIndices, retain, type DayIndex, type RetentionLimits } from './retention';
 import { search } from './search';
 import { shardPlaces, writeToken } from './shard-places';
@@ -210,7 +211,7 @@ export class OpensearchEngine implements Engine {
   }
 
   #reading(signal: AbortSignal): Reading {
-    const { opensearch } = this.#options;
+    const opensearch = patientReads(this.#options.opensearch);
     return { opensearch, pattern: this.#names.pattern, signal, onDamage: this.#onDamage };
   }
 
