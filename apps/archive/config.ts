@@ -60,7 +60,7 @@ export const SETTINGS = {
     parser: optional(integer(0, 64)),
     fallback: '',
     description:
-      'Threads that look through events for text, beside the one that does everything else; 0 none. Empty: one for each processor, 4 at most.',
+      'Threads that look through events for text, beside the one that does everything else; 0 none. Empty: one for each processor, 4 at most. They end after 30 seconds without a search.',
   },
   checkpointKey: {
     variable: 'AUDITING_ARCHIVE_CHECKPOINT_KEY',
