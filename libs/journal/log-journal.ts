@@ -207,8 +207,8 @@ export class LogJournal implements Journal {
 }
 
 async function unlinkIfThere(files: Files, path: string): Promise<void> {
-  await files.unlink(path).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
+  await files.unlink(path).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   });
 }
 
