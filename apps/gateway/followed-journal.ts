@@ -14,7 +14,15 @@ export interface FollowedJournalOptions<Entry> {
   readonly decode: (record: JournalRecord) => Entry;
   /** Most bytes of memory for fresh entries. */
   readonly memoryBytes: number;
+  /** Milliseconds of a clock that only goes on; that of the process unless a test gives another. */
+  readonly now?: () => number;
 }
+
+/** Readers that have let go of nothing for so long are taken to stand still. */
+const STANDSTILL_MS = 500;
+
+/** Share of the memory from which on writers are held up: some batches are always on their way. */
+const CROWDED = 1 / 4;
 
 /**
  * A journal whose last entries are kept in memory as well: whoever keeps up with it reads nothing back from disk and
@@ -24,8 +32,12 @@ export class FollowedJournal<Entry extends Written> {
   /** In order of position. */
   readonly #fresh = new Map<number, { readonly entry: Entry; readonly bytes: number }>();
   readonly #wake = new Set<() => void>();
+  /** Of those who wait for room. */
+  readonly #wakeWaiting = new Set<() => void>();
   readonly #options: FollowedJournalOptions<Entry>;
   #freshBytes = 0;
+  /** When something was let go of the last time. */
+  #releasedAt = -Infinity;
 
   constructor(options: FollowedJournalOptions<Entry>) {
     this.#options = options;
@@ -45,8 +57,33 @@ export class FollowedJournal<Entry extends Written> {
   /** Lets go of what lies before `position`. It can still be read from disk, until it is trimmed. */
   release(position: number): void {
     for (const at of this.#fresh.keys()) {
-      if (at >= position) return;
+      if (at >= position) break;
       this.#drop(at);
+      this.#releasedAt = this.#now();
+    }
+    for (const wake of this.#wakeWaiting) wake();
+  }
+
+  /**
+   * Resolves once the fresh entries take a quarter of their memory at most: who writes faster than others read is held up a
+   * little, which costs less than to read back from disk what fell out of memory. It waits `ms` at most, and not at all for
+   * readers that have come to a standstill: they need no memory.
+   */
+  async room(ms: number): Promise<void> {
+    const isCrowded = (): boolean => this.#freshBytes > this.#options.memoryBytes * CROWDED;
+    const until = this.#now() + ms;
+    while (isCrowded() && this.#now() - this.#releasedAt < STANDSTILL_MS) {
+      const leftMs = until - this.#now();
+      if (leftMs <= 0) return;
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          clearTimeout(timer);
+          this.#wakeWaiting.delete(wake);
+          resolve();
+        };
+        const timer = setTimeout(wake, leftMs);
+        this.#wakeWaiting.add(wake);
+      });
     }
   }
 
@@ -77,6 +114,10 @@ export class FollowedJournal<Entry extends Written> {
       }
       if (position === before) await this.#moreThan(end, signal);
     }
+  }
+
+  #now(): number {
+    return this.#options.now?.() ?? performance.now();
   }
 
   #at(position: number): Entry | undefined {

@@ -214,6 +214,14 @@ export class Spool {
     return this.#followed.follow(from, signal);
   }
 
+  /**
+   * Resolves when those who drain the spool keep up, after `ms` at most: answers wait for it, so that a sender in a hurry
+   * does not fill the memory.
+   */
+  paced(ms: number): Promise<void> {
+    return this.#followed.room(ms);
+  }
+
   /** False while a body of usual size would be refused. */
   async hasRoom(): Promise<boolean> {
     if (this.bytes + PART_BYTES > this.#options.maxBytes) return false;
