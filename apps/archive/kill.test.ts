@@ -15,8 +15,8 @@ import {
 } from '@auditing/proto/archive';
 import { grpcClient, type GrpcClient } from '@auditing/service/grpc-client';
 import { INSECURE } from '@auditing/service/grpc-tls';
-import { build } from 'esbuild';
 
+import { bundleArchive } from './testing/archive-bundle';
 import { batchOf, eventBytes } from './testing/batches';
 import { allTexts, never } from './testing/engines';
 import {
@@ -28,22 +28,11 @@ import {
   removeIndices,
 } from './testing/opensearch';
 
-/** Where the native zstd is found, and no build removes it meanwhile. */
-const BUNDLE = join(__dirname, '../../node_modules/.cache/archive-kill-test.mjs');
-
+let bundle: string;
 let directory: string;
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(__dirname, 'main.ts')],
-    outfile: BUNDLE,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    external: ['@mongodb-js/zstd', '@duckdb/node-api'],
-    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
-  });
+  bundle = await bundleArchive('kill');
   directory = await mkdtemp(join(tmpdir(), 'archive-'));
 }, 300_000);
 
@@ -55,7 +44,7 @@ interface RunningArchive {
 }
 
 function spawnArchive(settings: Record<string, string>): ChildProcessByStdio<null, Readable, null> {
-  return spawn(process.execPath, [BUNDLE], {
+  return spawn(process.execPath, [bundle], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...process.env,

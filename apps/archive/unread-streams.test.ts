@@ -21,13 +21,10 @@ import {
   type ClientReadableStream,
   type ServiceError,
 } from '@grpc/grpc-js';
-import { build } from 'esbuild';
 
+import { bundleArchive } from './testing/archive-bundle';
 import { batchOf, eventBytes } from './testing/batches';
 import { never } from './testing/engines';
-
-/** Where the native zstd is found, and no build removes it meanwhile. */
-const BUNDLE = join(__dirname, '../../node_modules/.cache/archive-unread-test.mjs');
 
 /** Streams that a client opens and never reads: each would hold a message of 1 MiB. */
 const STREAM_COUNT = 900;
@@ -36,24 +33,16 @@ const HEAP_MAX_MIB = 256;
 /** Growth of what it takes in all, blocks and messages included: 400 MiB or so with 48 of the streams open, 1,500 with all. */
 const GROWTH_MAX_MIB = 800;
 
+let bundle: string;
 let directory: string;
 let archive: ChildProcess;
 let addresses: Record<string, string>;
 let client: GrpcClient<typeof ArchiveServiceService>;
 
 beforeAll(async () => {
-  await build({
-    entryPoints: [join(__dirname, 'main.ts')],
-    outfile: BUNDLE,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    external: ['@mongodb-js/zstd', '@duckdb/node-api'],
-    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
-  });
+  bundle = await bundleArchive('unread');
   directory = await mkdtemp(join(tmpdir(), 'archive-'));
-  const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MAX_MIB}`, BUNDLE], {
+  const child = spawn(process.execPath, [`--max-old-space-size=${HEAP_MAX_MIB}`, bundle], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
       ...process.env,

@@ -45,6 +45,9 @@ const WAITS = {
 
 const ROOM_RETRY_AFTER_S = 1;
 
+/** So long is an answer held back at most while much is on its way: with the waits above within the 3 s of Kube AI Hub. */
+const PACE_MS = 250;
+
 /** Takes bodies from requests: waits for room, reads, unpacks, and has them written. */
 export class Receiver {
   readonly budget: BodyBudget;
@@ -110,6 +113,8 @@ export class Receiver {
       if (work) void work.then(release, release);
       else release();
     }
+    // Not a part of the work, which is refused if it takes too long: this body is on disk, and its memory is given back.
+    await this.#intake.spool.paced(PACE_MS);
   }
 
   /** The bytes of a body; undefined if they unpack to more than may be held in memory. */

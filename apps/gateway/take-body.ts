@@ -36,9 +36,6 @@ export function arrivalOf(req: IncomingMessage, traceParent: string): Arrival {
   return { receivedAtUs: Date.now() * 1_000, peer: req.socket.remoteAddress ?? '', traceParent };
 }
 
-/** So long is an answer held back at most while much is on its way: an eighth of the time in which it must come. */
-const PACE_MS = 250;
-
 /** The only answer to a full disk is time: somebody must drain or make room. */
 const FULL_RETRY_AFTER_S = 5;
 /** A disk that failed once is tried again, on a new segment, at once. */
@@ -63,7 +60,6 @@ export async function takeBody(intake: Intake, body: Buffer, arrival: Arrival): 
     });
   });
   intake.metrics.bodyBytes.inc(body.length);
-  await intake.spool.paced(PACE_MS);
 }
 
 /** Runs `take` unless the body was taken already; counts those that were. */

@@ -2,7 +2,7 @@ import { Source } from '@auditing/proto/event';
 import { COLUMN_FIELDS } from './column-fields';
 import { type BodySpans, NO_BODIES, type Span } from './body-spans';
 import type { EventTable } from './event-table';
-import { BYTE, MAX_DEPTH, passPlain, skipSpace, valueAfterKey } from './json-bytes';
+import { BYTE, MAX_DEPTH, isAt, isDigit, passPlain, skipSpace, valueAfterKey } from './json-bytes';
 import {
   EMPTY_COLUMNS,
   EVENT_KEYS,
@@ -11,14 +11,12 @@ import {
   ODD,
   READ,
   type ScanKey,
-  isAt,
 } from './scan-keys';
 import { TimeReader } from './time-reader';
 import { passString, passValue } from './valid-json';
 import { ValueCache } from './value-cache';
 
 const ZERO = 0x30;
-const NINE = 0x39;
 /** A double holds all whole numbers of so many digits. */
 const DIGITS_MAX = 15;
 const NULL = 0x6e;
@@ -39,8 +37,8 @@ export interface ScannedEvent {
 
 /**
  * Reads events out of the bytes of a body, each in one pass that proves it to be valid JSON, and puts what rules and indexes
- * read of it into a table. Nothing is built but the texts of values that were not met before: this costs about a quarter of
- * JSON.parse, and leaves the garbage collector next to nothing.
+ * read of it into a table. Nothing is built but the texts of values that were not met before: this costs about what JSON.parse
+ * alone does (a third of it for events of 13 KB), and leaves the garbage collector next to nothing.
  *
  * What is unusual (another spelling of a key, a key twice, a value of another type than API servers send, JSON that is not
  * valid) it does not read: it says so, and JSON.parse decides what that is.
@@ -220,7 +218,7 @@ export class EventScanner {
   #number(column: number, at: number): number {
     const body = this.#body;
     let end = at;
-    while ((body[end] ?? 0) >= ZERO && (body[end] ?? 0) <= NINE) end++;
+    while (isDigit(body[end] ?? 0)) end++;
     const isUsual = end > at && end - at <= DIGITS_MAX && (body[at] !== ZERO || end === at + 1);
     if (!isUsual || passValue(body, at) !== end) return -1;
     let place = this.#values.find(column, at, end);

@@ -2,6 +2,7 @@ import { Source } from '@auditing/proto/event';
 import { COLUMN_FIELDS, columnKind, eventFieldOf } from './column-fields';
 import { EVENT_FIELDS, type EventField } from './event-fields';
 import { fieldKeys, type KeyNames } from './field-keys';
+import { isAt } from './json-bytes';
 
 /** What is done with the value of a key. */
 export const READ = {
@@ -96,12 +97,6 @@ function slotOf(bytes: Uint8Array, start: number, end: number): number {
   const middle = (bytes[(start + end) >> 1] ?? 0) | LOWER_BIT;
   const last = (bytes[end - 1] ?? 0) | LOWER_BIT;
   return ((end - start) * 37 + first * 5 + middle * 11 + last * 3) & (SLOTS - 1);
-}
-
-/** True if the bytes from `start` on are these. */
-export function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
-  for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text[at]) return false;
-  return true;
 }
 
 /** The keys below `objectRef`. */

@@ -1,4 +1,4 @@
-import { BYTE, MAX_DEPTH, passPlain, skipSpace } from './json-bytes';
+import { BYTE, MAX_DEPTH, isAt, isDigit, passPlain, skipSpace } from './json-bytes';
 
 /** What a byte does inside a string. */
 const PLAIN = 0;
@@ -15,7 +15,6 @@ const HEX = setOf('0123456789abcdefABCDEF');
 const IN_NUMBER = setOf('0123456789+-.eE');
 const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 const ZERO = 0x30;
-const NINE = 0x39;
 const WORDS = ['true', 'false', 'null'].map((word) => Buffer.from(word));
 
 /** For each open bracket of the value that is being passed: 1 if it is an object. Nothing here is entered twice at once. */
@@ -110,20 +109,11 @@ function passWord(bytes: Buffer, position: number): number {
   const first = bytes[position] ?? 0;
   // Whole numbers without a sign are the most.
   let end = position;
-  if (first > ZERO && first <= NINE) {
+  if (first !== ZERO && isDigit(first)) {
     while (isDigit(bytes[end] ?? 0)) end++;
     if (!IN_NUMBER[bytes[end] ?? 0]) return end;
   }
-  for (const word of WORDS) if (word[0] === first) return passText(bytes, position, word);
+  for (const word of WORDS) if (isAt(bytes, position, word)) return position + word.length;
   while (IN_NUMBER[bytes[end] ?? 0]) end++;
   return NUMBER.test(bytes.toString('latin1', position, end)) ? end : -1;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= ZERO && byte <= NINE;
-}
-
-function passText(bytes: Buffer, position: number, text: Buffer): number {
-  for (let at = 0; at < text.length; at++) if (bytes[position + at] !== text[at]) return -1;
-  return position + text.length;
 }

@@ -1,3 +1,5 @@
+import { BYTE } from './json-bytes';
+
 /** Where a value lies in the body. */
 interface Range {
   readonly start: number;
@@ -9,7 +11,6 @@ const MAX_VALUES = 2048;
 /** A value is found by its first and last bytes: all values of one column that begin and end alike are rare. */
 const HASHED_BYTES = 8;
 const PRIME = 0x01000193;
-const QUOTE = 0x22;
 /** So many values with about the same hash are remembered: a sender that makes thousands of them must not cost more. */
 const MAX_PROBES = 16;
 
@@ -47,7 +48,7 @@ export class ValueCache {
     const last = this.#last[column] ?? -1;
     if (last < 0) return -1;
     const end = start + (this.#lengths[last] ?? 0);
-    const isSame = this.#body[end] === QUOTE && this.#isSame(last, start, end);
+    const isSame = this.#body[end] === BYTE.quote && this.#isSame(last, start, end);
     return isSame ? (this.#places[last] ?? -1) : -1;
   }
 

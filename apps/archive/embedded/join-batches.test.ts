@@ -128,3 +128,16 @@ test('a batch whose time is no whole number is not joined', async () => {
   const breathe = (): Promise<void> => Promise.resolve();
   await expect(joinBatches([batch, batch], { breathe })).rejects.toThrow(RangeError);
 });
+
+test('batches whose sequences lie too far apart are not joined', async () => {
+  const [first, far] = await Promise.all(
+    [1n, 2n ** 64n - 1n].map(async (sequence) => {
+      const id = { epoch: '00000000000000a1', sequence, part: 0, firstEvent: 0, eventCount: 0 };
+      const kept = await batchOf([eventBytes({})], { id });
+      return { kept: { ...kept, batch: kept.batch! }, slices: [eventBytes({})], logBytes: 1 };
+    }),
+  );
+  const breathe = (): Promise<void> => Promise.resolve();
+  await expect(joinBatches([first!, far!], { breathe })).rejects.toThrow(RangeError);
+  await expect(joinBatches([first!, first!], { breathe })).resolves.toBeDefined();
+});

@@ -50,7 +50,7 @@ export async function joinBatches(
     joined.logBytes.push(logBytes);
     joined.receivedAtStepsUs.push(receivedAtUs - before.receivedAtUs);
     joined.epochCodes.push(batch.id === undefined ? 0 : 1 + epochs.place(epoch));
-    joined.sequenceSteps.push(sequence - before.sequence);
+    joined.sequenceSteps.push(int64(sequence - before.sequence));
     joined.parts.push(part);
     joined.firstEvents.push(firstEvent);
     joined.idEventCounts.push(idCount);
@@ -82,6 +82,12 @@ export async function joinBatches(
 const NO_KEPT = KeptBatch.create();
 const NO_BATCH = EventBatch.create();
 const NO_ID: BatchId = { epoch: '', sequence: 0n, part: 0, firstEvent: 0, eventCount: 0 };
+
+/** Sequences are unsigned, steps between them signed: those that do not fit are only made by hand. */
+function int64(step: bigint): bigint {
+  if (BigInt.asIntN(64, step) === step) return step;
+  throw new RangeError(`a step of ${step} between two sequences is too large to be told`);
+}
 
 function movedVerdict(verdict: Verdict, by: number, rules: readonly number[]): Verdict {
   return {
