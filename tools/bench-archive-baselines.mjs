@@ -24,11 +24,11 @@ function rowOf(text, event) {
 export function sqliteBaseline(path, transactionRows) {
   const database = new Database(path);
   database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -200000;
-    create table events (time_us integer, user text, verb text, namespace text, resource text, name text, code text, raw text);
-    create index by_time on events (time_us);
-    create index by_user on events (user, time_us);
-    create index by_name on events (name, time_us);
-    create index by_code on events (code, time_us);`);
+    create table if not exists events (time_us integer, user text, verb text, namespace text, resource text, name text, code text, raw text);
+    create index if not exists by_time on events (time_us);
+    create index if not exists by_user on events (user, time_us);
+    create index if not exists by_name on events (name, time_us);
+    create index if not exists by_code on events (code, time_us);`);
   const insert = database.prepare('insert into events values (?, ?, ?, ?, ?, ?, ?, ?)');
   let cpuUs = 0;
   let openRows = 0;
@@ -61,7 +61,7 @@ export function sqliteBaseline(path, transactionRows) {
 
 export async function duckDbBaseline(folder) {
   const files = join(folder, 'parquet');
-  mkdirSync(files);
+  mkdirSync(files, { recursive: true });
   const instance = await DuckDBInstance.create(':memory:', {
     memory_limit: '1GB',
     threads: '2',

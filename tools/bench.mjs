@@ -1,6 +1,6 @@
 // Measures: `npm run bench -- all|standalone|services|sustained|replicas|archive|edges|alert|rules [--quick] [--json FILE]`. Prints
 // tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
-// `sustained` takes --seconds and --rate (events a second).
+// `sustained` takes --seconds and --rate (events a second); `archive` takes --keep FOLDER, to ask what is stored there again.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -44,6 +44,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    keep: { type: 'string' },
     seconds: { type: 'string' },
     rate: { type: 'string' },
   },
@@ -69,6 +70,7 @@ try {
   await bench({
     root: ROOT,
     quick,
+    keep: values.keep,
     seconds: numberOf('seconds'),
     rate: numberOf('rate'),
     figures,
