@@ -4,6 +4,7 @@ import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { wait } from '@auditing/service/wait';
 import type { RuleMetrics } from './metrics';
+import { RedisConnector } from './redis-connector';
 import { parseStoredSet, type StoredSet } from './stored-set';
 
 /** Announcements come at most once and can be lost; then a change is seen after this time. */
@@ -112,6 +113,7 @@ async function tlsOf({ url, caFile }: RuleSetCacheOptions): Promise<ConnectionOp
 function connection(url: string, tls: ConnectionOptions | undefined): Redis {
   return new Redis(url, {
     ...(tls && { tls }),
+    Connector: RedisConnector,
     // Commands fail at once while Redis is away, instead of waiting for it.
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,

@@ -56,7 +56,8 @@ export async function testRedis({ password, tls }: TestRedisOptions = {}): Promi
       const options = ['--save', '', '--appendonly', 'no', '--dir', folder];
       server = spawn('redis-server', [...listen, ...protection, ...options], { stdio: 'ignore' });
       for (let tries = 0; !(await answers(open())); tries += 1) {
-        if (tries > 200) throw new Error('redis-server did not start');
+        // It cannot come any more if somebody took its port.
+        if (tries > 200 || server.exitCode !== null) throw new Error('redis-server did not start');
         await new Promise((resolve) => setTimeout(resolve, 25));
       }
     },
@@ -77,7 +78,9 @@ function answers(client: Socket): Promise<boolean> {
       resolve(true);
     });
     // Not once: a handshake that is broken off can fail twice.
-    client.on('error', () => resolve(false));
+    client.on('error', () => client.destroy());
+    // Without an error too: then nothing else would come.
+    client.on('close', () => resolve(false));
   });
 }
 
