@@ -68,11 +68,8 @@ export class GrowingColumn implements RowColumn {
   addRows(column: Column | undefined, rowCount: number): void {
     this.#reserve(this.#rowCount + rowCount);
     if (column !== undefined) {
-      const codes = column.values.map((value) => this.#code(value));
-      for (let row = 0; row < rowCount; row += 1) {
-        const code = column.rows[row] ?? 0;
-        this.codes[this.#rowCount + row] = code === 0 ? 0 : (codes[code - 1] ?? 0);
-      }
+      const codeOf = column.values.map((value) => this.#code(value));
+      copyCodes(column.rows, codeOf, { codes: this.codes, at: this.#rowCount, rowCount });
     }
     this.#rowCount += rowCount;
   }
@@ -119,6 +116,18 @@ export class GrowingColumn implements RowColumn {
     if (rowCount <= this.codes.length) return;
     const capacity = Math.max(rowCount, this.codes.length * 2);
     this.codes = wider(this.codes, capacity);
+  }
+}
+
+/** Writes the codes of the rows of a batch, whose own codes `codeOf` translates, from place `at` on. */
+export function copyCodes(
+  rows: readonly number[],
+  codeOf: readonly number[],
+  { codes, at, rowCount }: { readonly codes: Codes; readonly at: number; readonly rowCount: number },
+): void {
+  for (let row = 0; row < rowCount; row += 1) {
+    const code = rows[row] ?? 0;
+    if (code !== 0) codes[at + row] = codeOf[code - 1] ?? 0;
   }
 }
 

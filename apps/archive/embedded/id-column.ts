@@ -1,6 +1,6 @@
 import type { Column } from '@auditing/proto/event';
 
-import type { RowColumn, Values } from './column';
+import { copyCodes, type RowColumn, type Values } from './column';
 
 /** A UUID in binary. */
 const ID_BYTES = 16;
@@ -95,10 +95,9 @@ export class IdColumn implements RowColumn {
       wider.set(this.codes);
       this.codes = wider;
     }
-    const codes = column?.values.map((value) => this.#add(value)) ?? [];
-    for (let row = 0; row < rowCount; row += 1) {
-      const code = column?.rows[row] ?? 0;
-      this.codes[this.#rowCount + row] = code === 0 ? 0 : (codes[code - 1] ?? 0);
+    if (column !== undefined) {
+      const codeOf = column.values.map((value) => this.#add(value));
+      copyCodes(column.rows, codeOf, { codes: this.codes, at: this.#rowCount, rowCount });
     }
     this.#rowCount = end;
   }
