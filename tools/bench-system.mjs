@@ -1,6 +1,8 @@
 // What a whole system costs: CPU time an event, all its processes together, from the socket to the archive, beside a
 // floor and a textbook design that take the same bodies turn about with it, so that all see the same machine.
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync, cpSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +13,8 @@ import { cpuUs } from './bench-process.mjs';
 import { round, startOurs, startTargets } from './bench-targets.mjs';
 
 const MIB = 2 ** 20;
+/** About a compressed body of 400 events. */
+const BLOCK = randomBytes(66_000);
 
 /** How often, and how many bodies at once: a round must be long beside what its beginning and end cost. */
 const FULL = {
@@ -26,7 +30,8 @@ const FULL = {
 };
 const QUICK = {
   rounds: 3,
-  warmUp: 30,
+  // Fewer, and most of what is measured is the compiler.
+  warmUp: 150,
   bodies: 20,
   naiveBodies: 4,
   largeRounds: 3,
@@ -117,7 +122,7 @@ function report({ figures, print }, { kind, name, results }) {
 /** What is asked of one process alone: latency, start, rest, many rules. */
 async function alone(bench, { targets, all, scratch, running }) {
   const { print, figures, quick } = bench;
-  await latency(bench, targets.standalone, all.kept);
+  await latency({ ...bench, scratch }, targets.standalone, all.kept);
   await rest(bench, targets.standalone);
   const context = { ...bench, scratch, running };
   await firstAnswer(context, all.kept);
@@ -127,7 +132,7 @@ async function alone(bench, { targets, all, scratch, running }) {
 }
 
 /** Latency at half of what was taken with all connections busy, on this machine, with the sender on it. */
-async function latency({ print, figures, quick }, { url }, workload) {
+async function latency({ print, figures, quick, scratch }, { url }, workload) {
   const sender = new Sender(url, 64);
   const perSecond = figures.values.standalone_events_per_second / 2;
   const options = { bodiesPerSecond: perSecond / EVENTS_PER_BODY, seconds: quick ? 2 : 30 };
@@ -139,6 +144,28 @@ async function latency({ print, figures, quick }, { url }, workload) {
     `\nanswers at half load (${perSecond.toFixed(0)} events/s, ${latencies.length} bodies): ` +
       `p50 ${quantile(latencies, 0.5).toFixed(1)} ms, p99 ${quantile(latencies, 0.99).toFixed(1)} ms, ${refused} refused`,
   );
+  const synced = await syncTimes({ scratch, ...options });
+  figures.set('sync_p99_ms', quantile(synced, 0.99));
+  print(
+    `the disk alone, as often: p50 ${quantile(synced, 0.5).toFixed(1)} ms, p99 ${quantile(synced, 0.99).toFixed(1)} ms`,
+  );
+}
+
+/** What an answer waits for at least: how long writes of a compressed body take to be on the disk, at the same pace. */
+async function syncTimes({ scratch, bodiesPerSecond, seconds }) {
+  const file = await openFile(join(scratch, 'synced'), 'w');
+  const times = [];
+  const count = Math.ceil(bodiesPerSecond * Math.min(seconds, 10));
+  for (let i = 0; i < count; i += 1) {
+    const begun = performance.now();
+    await file.write(BLOCK);
+    await file.datasync();
+    const took = performance.now() - begun;
+    times.push(took);
+    await sleep(Math.max(0, 1000 / bodiesPerSecond - took));
+  }
+  await file.close();
+  return times;
 }
 
 async function rest({ print, figures, quick }, { processes }) {
