@@ -123,7 +123,11 @@ export class GrowingColumn implements RowColumn {
 export function copyCodes(
   rows: readonly number[],
   codeOf: readonly number[],
-  { codes, at, rowCount }: { readonly codes: Codes; readonly at: number; readonly rowCount: number },
+  {
+    codes,
+    at,
+    rowCount,
+  }: { readonly codes: Codes; readonly at: number; readonly rowCount: number },
 ): void {
   for (let row = 0; row < rowCount; row += 1) {
     const code = rows[row] ?? 0;
