@@ -27,14 +27,15 @@ export interface DecidingOptions extends PartReaderOptions {
 
 /** The first step: reads the spool, decides, writes down what was decided. */
 export class Deciding {
-  readonly #underWay = new Set<SpoolPart>();
+  /** When they came, by their positions: not the parts themselves, which a Map's old tables would hold on to. */
+  readonly #underWay = new Map<number, number>();
 
   constructor(readonly options: DecidingOptions) {}
 
   /** When the oldest part that it is working on came, in microseconds since 1970; undefined if there is none. */
   get oldestUs(): number | undefined {
-    const [oldest] = this.#underWay;
-    return oldest?.batch.receivedAtUs;
+    const [oldest] = this.#underWay.values();
+    return oldest;
   }
 
   /** Works until the signal aborts. */
@@ -75,13 +76,13 @@ export class Deciding {
     const span = partSpan(tracing, 'decide', part);
     const stage = { stage: 'decide' };
     const stopTimer = metrics.decisionSeconds.startTimer();
-    this.#underWay.add(part);
+    this.#underWay.set(part.position, part.batch.receivedAtUs);
     metrics.inFlight.inc(stage);
     try {
       const { traceParent } = span;
       return await ended(span, decide({ ...part, traceParent }, decider, signal));
     } finally {
-      this.#underWay.delete(part);
+      this.#underWay.delete(part.position);
       metrics.inFlight.dec(stage);
       stopTimer();
     }

@@ -67,7 +67,8 @@ export class Drain {
   /** The batch before which everything is settled, once `#progress` is on disk, and as it is on disk now. */
   #last: BatchId | undefined;
   #settled: BatchId | undefined;
-  readonly #underWay = new Set<SpoolPart>();
+  /** When they came, by their positions: not the parts themselves, which a Map's old tables would hold on to. */
+  readonly #underWay = new Map<number, number>();
   #saving: Promise<void> | undefined;
 
   constructor(consumer: Consumer, options: DrainOptions) {
@@ -89,8 +90,8 @@ export class Drain {
 
   /** When the oldest part that it is working on came, in microseconds since 1970; undefined if there is none. */
   get oldestUs(): number | undefined {
-    const [oldest] = this.#underWay;
-    return oldest?.batch.receivedAtUs;
+    const [oldest] = this.#underWay.values();
+    return oldest;
   }
 
   /** Works until the signal aborts; ends at the end of a part, with the cursor saved. */
@@ -156,7 +157,7 @@ export class Drain {
     const { name, deliver } = this.#consumer;
     const { verdicts } = record.decision;
     if (!verdicts) throw new Error(`the decision at ${record.position} holds no verdicts`);
-    this.#underWay.add(part);
+    this.#underWay.set(part.position, part.batch.receivedAtUs);
     metrics.inFlight.inc({ stage: name });
     try {
       const events = await readEvents(part, this.#options);
@@ -170,7 +171,7 @@ export class Drain {
       await ended(span, deliver({ decided, settledBelow, traceParent }, signal));
     } finally {
       metrics.inFlight.dec({ stage: name });
-      this.#underWay.delete(part);
+      this.#underWay.delete(part.position);
     }
   }
 

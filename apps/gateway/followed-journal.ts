@@ -24,13 +24,20 @@ const STANDSTILL_MS = 500;
 /** Share of the memory from which on writers are held up: some batches are always on their way. */
 const CROWDED = 1 / 4;
 
+/** An entry in memory. */
+interface Fresh<Entry> {
+  /** Undefined once it has been let go of. */
+  entry: Entry | undefined;
+  readonly bytes: number;
+}
+
 /**
  * A journal whose last entries are kept in memory as well: whoever keeps up with it reads nothing back from disk and
  * decodes nothing. They are let go of when all are done with them, or when they become too many, which costs only time.
  */
 export class FollowedJournal<Entry extends Written> {
   /** In order of position. */
-  readonly #fresh = new Map<number, { readonly entry: Entry; readonly bytes: number }>();
+  readonly #fresh = new Map<number, Fresh<Entry>>();
   readonly #wake = new Set<() => void>();
   /** Of those who wait for room. */
   readonly #wakeWaiting = new Set<() => void>();
@@ -125,7 +132,12 @@ export class FollowedJournal<Entry extends Written> {
   }
 
   #drop(position: number): void {
-    this.#freshBytes -= this.#fresh.get(position)?.bytes ?? 0;
+    const fresh = this.#fresh.get(position);
+    if (!fresh) return;
+    // A Map makes itself a new table now and then. The old ones keep what was in them, and each the one after it: to the
+    // collector of young objects, once one of them has grown old, nothing that was ever here would be garbage.
+    fresh.entry = undefined;
+    this.#freshBytes -= fresh.bytes;
     this.#fresh.delete(position);
   }
 

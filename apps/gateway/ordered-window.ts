@@ -61,7 +61,7 @@ export async function* orderedWindow<Item, Result>(
 }
 
 class Window<Item, Result> {
-  private readonly slots: Slot<Item, Result>[] = [];
+  private slots: readonly Slot<Item, Result>[] = [];
   private bytes = 0;
   private full = false;
   private failure: { readonly error: unknown } | undefined;
@@ -95,7 +95,8 @@ class Window<Item, Result> {
   async ready(): Promise<readonly Done<Item, Result>[]> {
     while (this.slots.length === 0 && !this.full) await this.changed;
     const done: Done<Item, Result>[] = [];
-    for (const slot of this.slots) {
+    // Looked up each time: while one is awaited, others may begin.
+    for (let slot = this.slots[0]; slot; slot = this.slots[done.length]) {
       if (done.length > 0 && !slot.settled) break;
       done.push({ item: slot.item, result: await slot.outcome });
     }
@@ -105,7 +106,8 @@ class Window<Item, Result> {
 
   /** Frees the places at the head. */
   release(count: number): void {
-    for (const slot of this.slots.splice(0, count)) this.bytes -= slot.bytes;
+    for (const slot of this.slots.slice(0, count)) this.bytes -= slot.bytes;
+    this.slots = this.slots.slice(count);
     this.change();
   }
 
@@ -129,7 +131,9 @@ class Window<Item, Result> {
       () => (slot.settled = true),
       () => (slot.settled = false),
     );
-    this.slots.push(slot);
+    // A new array each time, here and in `release`: one that is shifted and filled for ever grows old in the collector's eyes,
+    // and what was under way whenever it moved on is held by what it leaves behind.
+    this.slots = [...this.slots, slot];
     this.bytes += bytes;
     this.change();
   }

@@ -4,20 +4,27 @@ import { type DecodedEvent, decodeEvent } from './decoded-event';
 import { EventTable } from './event-table';
 import { startPace } from './pace';
 
-/** Beside the batches, so that they stay plain messages and their events die with them. */
-const DECODED = new WeakMap<EventBatch, readonly DecodedEvent[]>();
+/**
+ * Where a batch has its events. Not enumerable, so that it stays a plain message: copies and encoders do not see it. A WeakMap
+ * would do, but its values outlive their batches until the next collection is over: each one moved all events about.
+ */
+const DECODED = Symbol('decoded events');
+
+interface Remembering {
+  [DECODED]?: readonly DecodedEvent[] | undefined;
+}
 
 /**
  * Keeps the events of a batch beside it: services in the same process that are handed this very object do not parse
  * it again.
  */
 export function rememberDecoded(batch: EventBatch, events: readonly DecodedEvent[]): void {
-  DECODED.set(batch, events);
+  remember(batch, events);
 }
 
 /** True if the events of a batch are remembered: then this process made its block of them, or has read it before. */
 export function isRemembered(batch: EventBatch): boolean {
-  return DECODED.has(batch);
+  return remembered(batch) !== undefined;
 }
 
 /**
@@ -30,8 +37,8 @@ export async function decodedEvents(
   batch: EventBatch,
   listSource: Source,
 ): Promise<readonly DecodedEvent[]> {
-  const remembered = DECODED.get(batch);
-  if (remembered) return remembered;
+  const known = remembered(batch);
+  if (known) return known;
   if (!batch.block)
     throw new BlockError('the batch carries no block, so its events cannot be read');
   const slices = sliceBlock(await decompressBlock(batch.block), batch.sliceBytes);
@@ -50,5 +57,13 @@ export async function decodedEvents(
 
 /** Lets go of the events of a batch that is done with but still held. */
 export function forgetDecoded(batch: EventBatch): void {
-  DECODED.delete(batch);
+  remember(batch, undefined);
+}
+
+function remembered(batch: EventBatch & Remembering): readonly DecodedEvent[] | undefined {
+  return batch[DECODED];
+}
+
+function remember(batch: EventBatch, events: Remembering[typeof DECODED]): void {
+  Object.defineProperty(batch, DECODED, { value: events, configurable: true });
 }
