@@ -11,6 +11,9 @@ export type Admission =
     };
 
 const LEFT_OUT: Admission = { kept: false };
+const WHOLE: Admission = { kept: true, strip: Strip.UNSPECIFIED };
+const WITHOUT_RESPONSE: Admission = { kept: true, strip: Strip.RESPONSE };
+const WITHOUT_BODIES: Admission = { kept: true, strip: Strip.BODIES };
 
 /**
  * Applies `k8sAuditingEnabled` and `auditLevel` to an event of a source.
@@ -20,18 +23,18 @@ const LEFT_OUT: Admission = { kept: false };
  */
 export function admit(source: Source, settings: WebhookSettings): Admission {
   if (source === Source.KUBERNETES) {
-    return settings.k8sAuditingEnabled ? { kept: true, strip: Strip.UNSPECIFIED } : LEFT_OUT;
+    return settings.k8sAuditingEnabled ? WHOLE : LEFT_OUT;
   }
   switch (settings.auditLevel) {
     case Level.NONE:
       return LEFT_OUT;
     case Level.REQUEST_RESPONSE:
-      return { kept: true, strip: Strip.UNSPECIFIED };
+      return WHOLE;
     case Level.REQUEST:
-      return { kept: true, strip: Strip.RESPONSE };
+      return WITHOUT_RESPONSE;
     case Level.METADATA:
     case Level.UNSPECIFIED:
     case Level.UNRECOGNIZED:
-      return { kept: true, strip: Strip.BODIES };
+      return WITHOUT_BODIES;
   }
 }

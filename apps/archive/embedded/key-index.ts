@@ -46,7 +46,10 @@ export class KeyIndex implements SegmentKeys {
   /** Adds a row by its key, which begins at `offset` of `keys`. */
   addOne(keys: Buffer, offset: number): void {
     this.#reserve(this.#rowCount + 1);
-    keys.copy(this.#keys, this.#rowCount * KEY_BYTES, offset, offset + KEY_BYTES);
+    const own = this.#keys;
+    const start = this.#rowCount * KEY_BYTES;
+    // Not by copy(), which makes a view of what it copies.
+    for (let at = 0; at < KEY_BYTES; at += 1) own[start + at] = keys[offset + at] ?? 0;
     this.#insert(this.#rowCount);
     this.#rowCount += 1;
   }

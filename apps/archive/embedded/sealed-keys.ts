@@ -82,7 +82,9 @@ export function prefixesOf(keys: Buffer): Buffer {
   const rowCount = keys.length / KEY_BYTES;
   const prefixes = Buffer.allocUnsafe(rowCount * PREFIX_BYTES);
   for (let row = 0; row < rowCount; row += 1) {
-    keys.copy(prefixes, row * PREFIX_BYTES, row * KEY_BYTES, row * KEY_BYTES + PREFIX_BYTES);
+    // Not by copy(), which makes a view of what it copies.
+    for (let at = 0; at < PREFIX_BYTES; at += 1)
+      prefixes[row * PREFIX_BYTES + at] = keys[row * KEY_BYTES + at] ?? 0;
   }
   return prefixes;
 }
