@@ -8,11 +8,11 @@ import { keptEvent, verdictsIn, type DecidedPart, type KeptEvent } from './kept-
 /** The alerts of a range of a part: one for each alerting rule that matched, in the order of the verdicts. */
 export function alertsFrom(decided: DecidedPart, range: EventRange): Alert[] {
   const { verdicts } = decided;
-  return verdictsIn(decided, range).flatMap((verdict) => {
-    const raised = verdict.findings.filter(({ alert }) => alert);
-    if (raised.length === 0) return [];
+  // Nearly no event raises one: first those that do.
+  const raising = verdictsIn(decided, range).filter(({ findings }) => findings.some(isAlert));
+  return raising.flatMap((verdict) => {
     const event = eventOf(keptEvent(decided, verdict), decided);
-    return raised.map((finding) => {
+    return verdict.findings.filter(isAlert).map((finding) => {
       const { name, priority } = ruleOf(finding, verdicts);
       return { rule: name, priority, message: finding.message, event };
     });
@@ -26,6 +26,10 @@ export function alertCount(verdicts: Verdicts): number {
     for (const { alert } of findings) if (alert) count += 1;
   }
   return count;
+}
+
+function isAlert({ alert }: Finding): boolean {
+  return alert;
 }
 
 function eventOf({ verdict, received, event }: KeptEvent, decided: DecidedPart): AuditEvent {

@@ -152,7 +152,7 @@ class RuleNames {
 
   /** As verdicts hold them. Not to be changed: what says the same of many events is one object. */
   findings(matched: readonly MatchedRule[]): Finding[] {
-    const [only] = matched;
+    const only = matched[0];
     if (only === undefined || matched.length > 1 || only.message !== '') {
       return matched.map((one) => this.finding(one));
     }

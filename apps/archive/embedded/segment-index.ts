@@ -1,5 +1,5 @@
 import type { KeptBatch } from '@auditing/proto/archive';
-import { Field } from '@auditing/proto/event';
+import { Field, type Finding } from '@auditing/proto/event';
 
 import { ownTimeUs } from '../event-time';
 import { INDEXED_FIELDS } from '../indexed-fields';
@@ -222,16 +222,17 @@ export class SegmentIndex {
     // Most events of a batch are kept by the same rules: their names are put together once.
     const known = new Map<string, KeepingRules>();
     let next = 0;
+    let before: readonly Finding[] | undefined;
+    let keeping: KeepingRules | undefined;
     for (let event = 0; event < (kept.batch?.eventCount ?? 0); event += 1) {
       const verdict = verdicts[next]?.event === event ? verdicts[next++] : undefined;
-      const findings = verdict?.findings ?? [];
-      const which =
-        findings.length === 1 ? String(findings[0]?.rule) : findings.map(({ rule }) => rule).join();
-      let keeping = known.get(which);
-      if (keeping === undefined) {
-        keeping = keepingRules(findings.map(({ rule }) => rules[rule]));
+      const findings = verdict?.findings ?? NO_FINDINGS;
+      if (keeping === undefined || !nameSameRules(findings, before)) {
+        const which = findings.map(({ rule }) => rule).join();
+        keeping = known.get(which) ?? keepingRules(findings.map(({ rule }) => rules[rule]));
         known.set(which, keeping);
       }
+      before = findings;
       this.#rules.addRow(keeping.names);
       this.#priorities.addRow(keeping.priority);
       const code = sent?.rows[event] ?? 0;
@@ -240,6 +241,19 @@ export class SegmentIndex {
       );
     }
   }
+}
+
+const NO_FINDINGS: readonly Finding[] = [];
+
+function nameSameRules(
+  findings: readonly Finding[],
+  others: readonly Finding[] | undefined,
+): boolean {
+  return (
+    findings === others ||
+    (findings.length === others?.length &&
+      findings.every(({ rule }, at) => rule === others[at]?.rule))
+  );
 }
 
 const NO_VALUES = new ListedValues([]);
