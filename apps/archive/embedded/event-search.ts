@@ -1,10 +1,10 @@
 import { BlockError, decompressBlock, sliceBounds } from '@auditing/audit-event/block';
 import { decodeEvent } from '@auditing/audit-event/decoded-event';
-import { KeptBatch, type Condition } from '@auditing/proto/archive';
-import { Source } from '@auditing/proto/event';
+import type { Condition } from '@auditing/proto/archive';
+import { Source, type EventBatch } from '@auditing/proto/event';
 
-import { compileCondition } from './compile-condition';
-import { blockOf } from './record-block';
+import type { CompiledCondition } from './compile-condition';
+import { batchIn, blockOf } from './record-block';
 import { Needle } from './text-needle';
 
 /** What is asked of the bytes of events: what no column answers. Plain data, for it goes to other threads. */
@@ -32,30 +32,15 @@ export class DamagedRecordError extends Error {
 /** Those of the events that fit. Rejects with DamagedRecordError if the record is damaged. */
 export async function fittingEvents(
   search: EventSearch,
-  { data, events }: RecordToSearch,
+  record: RecordToSearch,
 ): Promise<number[]> {
-  const record = Buffer.from(data.buffer, data.byteOffset, data.length);
-  const { buffer, byteOffset, length } = search.text;
-  const text = new Needle(Buffer.from(buffer, byteOffset, length));
-  const raw = await rawOf(record);
-  const isSearchedWhole = search.wholeRecords && text.length > 0;
-  const first = isSearchedWhole ? text.firstIn(raw) : 0;
-  if (first === -1) return [];
-  const bounds = boundsOf(record, raw);
-  const bytesOf = (event: number): Buffer => raw.subarray(bounds[event], bounds[event + 1]);
-  const asked = events ?? Array.from({ length: bounds.length - 1 }, (_, event) => event);
-  const fitting = isSearchedWhole
-    ? among(asked, eventsWith(text, { raw, bounds, first }))
-    : asked.filter((event) => text.length === 0 || text.firstIn(bytesOf(event)) !== -1);
-  const conditions = search.conditions.map(compileCondition);
-  if (conditions.length === 0) return fitting;
-  return fitting.filter((event) => {
-    const uri = requestUriOf(bytesOf(event));
-    return conditions.every(({ fits }) => fits(uri));
-  });
+  const test = await compileSearch(search);
+  return test(record, await expandRecord(record));
 }
 
-async function rawOf(record: Buffer): Promise<Buffer> {
+/** The bytes of all events of a record, back to back. Rejects with DamagedRecordError. */
+export async function expandRecord({ data }: RecordToSearch): Promise<Buffer> {
+  const record = viewOf(data);
   const block = blockOf(record) ?? decoded(record)?.block;
   if (block === undefined) return Buffer.alloc(0);
   try {
@@ -64,6 +49,42 @@ async function rawOf(record: Buffer): Promise<Buffer> {
     if (!(cause instanceof BlockError)) throw cause;
     throw new DamagedRecordError(cause.message, { cause });
   }
+}
+
+/** Tells the events of a record that fit, by what `expandRecord` gave. Throws DamagedRecordError. */
+export type RecordTest = (record: RecordToSearch, raw: Buffer) => number[];
+
+/** Makes a search ready once for all its records. Nothing but the text is looked at in a record that does not hold it. */
+export async function compileSearch(search: EventSearch): Promise<RecordTest> {
+  const text = new Needle(viewOf(search.text));
+  const conditions = await compiled(search.conditions);
+  const isSearchedWhole = search.wholeRecords && text.length > 0;
+  return ({ data, events }, raw) => {
+    const first = isSearchedWhole ? text.firstIn(raw) : 0;
+    if (first === -1) return [];
+    const bounds = boundsOf(viewOf(data), raw);
+    const bytesOf = (event: number): Buffer => raw.subarray(bounds[event], bounds[event + 1]);
+    const asked = events ?? Array.from({ length: bounds.length - 1 }, (_, event) => event);
+    const fitting = isSearchedWhole
+      ? among(asked, eventsWith(text, { raw, bounds, first }))
+      : asked.filter((event) => text.length === 0 || text.firstIn(bytesOf(event)) !== -1);
+    if (conditions.length === 0) return fitting;
+    return fitting.filter((event) => {
+      const uri = requestUriOf(bytesOf(event));
+      return conditions.every(({ fits }) => fits(uri));
+    });
+  };
+}
+
+/** Loaded if there are any: the module brings gRPC along, which a thread that looks for text needs not have in memory. */
+async function compiled(conditions: readonly Condition[]): Promise<readonly CompiledCondition[]> {
+  if (conditions.length === 0) return [];
+  const { compileCondition } = await import('./compile-condition');
+  return conditions.map(compileCondition);
+}
+
+function viewOf({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
 }
 
 function boundsOf(record: Buffer, raw: Buffer): Uint32Array {
@@ -75,9 +96,9 @@ function boundsOf(record: Buffer, raw: Buffer): Uint32Array {
   }
 }
 
-function decoded(record: Buffer): KeptBatch['batch'] {
+function decoded(record: Buffer): EventBatch | undefined {
   try {
-    return KeptBatch.decode(record).batch;
+    return batchIn(record);
   } catch (cause) {
     throw new DamagedRecordError(String(cause), { cause });
   }

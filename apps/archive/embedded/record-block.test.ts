@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { batchOf, eventBytes } from '../testing/batches';
 import { encodeRecord } from './log-record';
 import { storedRecord } from './record-reader';
-import { blockOf } from './record-block';
+import { batchIn, blockOf } from './record-block';
 
 async function recordOf(count: number): Promise<Buffer> {
   const events = Array.from({ length: count }, (_, index) =>
@@ -22,6 +22,32 @@ test.each([1, 2, 40, 2000])(
     expect(blockOf(record)).toEqual(KeptBatch.decode(record).batch?.block);
   },
 );
+
+test.each([0, 1, 40, 2000])(
+  'the batch of a record of %d events is what protobuf says',
+  async (count) => {
+    const record = await recordOf(count);
+    expect(batchIn(record)).toEqual(KeptBatch.decode(record).batch);
+  },
+);
+
+test('a record without a batch has none, and what lies behind an unknown field is found', () => {
+  expect(batchIn(Buffer.alloc(0))).toBeUndefined();
+  const batch = Buffer.from(
+    KeptBatch.encode(KeptBatch.fromPartial({ batch: { eventCount: 3 } })).finish(),
+  );
+  // Field 1000 of each wire type.
+  const unknown = Buffer.from('c03e05c13e0102030405060708c23e0161c53e01020304', 'hex');
+  expect(batchIn(Buffer.concat([unknown, batch, unknown]))).toEqual(KeptBatch.decode(batch).batch);
+});
+
+test('a record whose end is missing is refused, as protobuf refuses it', async () => {
+  const record = await recordOf(40);
+  for (const end of [1, 3, record.length - 1]) {
+    expect(() => KeptBatch.decode(record.subarray(0, end))).toThrow();
+    expect(() => batchIn(record.subarray(0, end))).toThrow();
+  }
+});
 
 test('a batch without a block, or with an empty one, is left to protobuf', () => {
   const records = [
