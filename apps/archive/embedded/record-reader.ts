@@ -120,7 +120,8 @@ export class RecordReader {
 
   /**
    * Records as they are in the log; undefined for one that retention has removed or that is damaged, which is reported.
-   * They are not kept: a search through everything would drive out what is asked for again. `aheadBytes` are read at once.
+   * They are not kept: a search through everything would drive out what is asked for again. Their memory is the caller's,
+   * who may give it away. `aheadBytes` are read at once.
    */
   async readData(
     positions: readonly number[],

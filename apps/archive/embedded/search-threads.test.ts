@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
-import { Match, Query, SearchRequest, type Condition } from '@auditing/proto/archive';
-import { Field } from '@auditing/proto/event';
+import { KeptBatch, Match, Query, SearchRequest, type Condition } from '@auditing/proto/archive';
+import { Codec, Field } from '@auditing/proto/event';
 import { pino } from 'pino';
 
 import { batchOf, eventBytes } from '../testing/batches';
 import { found, never, openEngine } from '../testing/engines';
 import { searchThreadScript } from '../testing/search-thread-script';
 import type { EmbeddedEngine } from './embedded-engine';
+import type { RecordToSearch } from './event-search';
+import { Pace } from './pace';
 import { SearchThreads } from './search-threads';
 
 const EVENTS = Array.from({ length: 200 }, (_, index) =>
@@ -188,6 +190,28 @@ test.each([
   expect(opened.warnings.join()).toContain('a search thread failed');
   expect(opened.threads.readyCount).toBe(0);
   expect(await textsOf(opened, { query: { text: 'needle' } })).toEqual(expected);
+  await opened.close();
+});
+
+test('what a thread took along when it failed is read again', async () => {
+  const opened = await open(programThat('process.exit(3)'), 1);
+  const pace = new Pace(60_000, never);
+  const raw = Buffer.concat(EVENTS);
+  const sliceBytes = EVENTS.map(({ length }) => length);
+  const block = { codec: Codec.NONE, data: raw, rawBytes: raw.length };
+  const record = KeptBatch.encode(KeptBatch.fromPartial({ batch: { block, sliceBytes } })).finish();
+  // Enough to be handed over, not copied.
+  expect(record.length).toBeGreaterThan(2 ** 16);
+  const handedOut: Uint8Array[] = [];
+  const load = (): Promise<RecordToSearch[]> => {
+    const data = new Uint8Array(record);
+    handedOut.push(data);
+    return Promise.resolve([{ data, events: undefined }]);
+  };
+  const search = { text: Buffer.from('id-77"'), conditions: [], wholeRecords: true };
+  while (opened.warnings.length === 0)
+    expect(await opened.threads.find(search, load, pace)).toEqual([[77]]);
+  expect(handedOut.filter(({ length }) => length === 0)).toHaveLength(1);
   await opened.close();
 });
 

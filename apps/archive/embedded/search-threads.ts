@@ -10,7 +10,13 @@ import {
   type RecordToSearch,
 } from './event-search';
 import type { Pace } from './pace';
-import { READY, type SearchAnswer, type SearchFindings, type SearchTask } from './search-task';
+import {
+  handedOver,
+  READY,
+  type HandedOver,
+  type SearchAnswer,
+  type SearchFindings,
+} from './search-task';
 
 /** How threads are started. */
 export interface SearchThreadsOptions {
@@ -53,7 +59,8 @@ export class SearchThreads {
   }
 
   /**
-   * Looks through records when it is their turn; `load` reads them.
+   * Looks through records when it is their turn; `load` reads them, into memory that nobody else uses,
+   * and once more if their thread fails.
    *
    * @throws CANCELLED or DEADLINE_EXCEEDED as Pace says, what `load` throws, and what the search itself throws but for damage.
    */
@@ -87,7 +94,9 @@ export class SearchThreads {
       // Chosen when there is something to ask: a thread may end, or become busy, while records are read.
       const thread = this.#idlest();
       const found = thread && (await this.#ask(thread, search, records));
-      return found ?? (await findHere(search, records, pace));
+      if (found !== undefined) return found;
+      // A thread that failed has taken the records with it.
+      return await findHere(search, thread === undefined ? records : await load(), pace);
     } finally {
       this.#turns.give();
     }
@@ -149,16 +158,8 @@ export class SearchThreads {
     search: EventSearch,
     records: readonly RecordToSearch[],
   ): Promise<readonly Found[] | undefined> {
-    // A copy, to be handed over: what was read may be a part of a larger buffer.
-    const bytes = new Uint8Array(records.reduce((sum, { data }) => sum + data.length, 0));
-    let end = 0;
-    for (const { data } of records) {
-      bytes.set(data, end);
-      end += data.length;
-    }
     this.#nextId += 1;
-    const parts = records.map(({ data: { length }, events }) => ({ length, events }));
-    const found = await thread.ask({ id: this.#nextId, search, bytes, records: parts });
+    const found = await thread.ask(handedOver({ id: this.#nextId, search, records }));
     return found?.map((one) => (typeof one === 'string' ? new DamagedRecordError(one) : one));
   }
 }
@@ -227,11 +228,11 @@ class Thread {
   }
 
   /** Undefined if the thread ended before it answered; rejects if the search failed in it. */
-  ask(task: SearchTask): Promise<SearchFindings | undefined> {
+  ask({ task, memory }: HandedOver): Promise<SearchFindings | undefined> {
     return new Promise((resolve, reject) => {
       this.#asked.set(task.id, { resolve, reject });
       this.#worker.ref();
-      this.#worker.postMessage(task, [task.bytes.buffer as ArrayBuffer]);
+      this.#worker.postMessage(task, memory);
     });
   }
 
