@@ -29,7 +29,7 @@ export function blockOf(record: Buffer): Block | undefined {
 }
 
 /**
- * The batch of a record, and nothing else of it: as `KeptBatch.decode` gives it, whose module brings gRPC along, some 15 MiB
+ * The batch of a record, and nothing else of it: as `KeptBatch.decode` gives it, whose module brings gRPC along, some 6 MiB
  * in each thread that searches. Undefined if the record has none. Throws if the record cannot be read.
  */
 export function batchIn(record: Buffer): EventBatch | undefined {

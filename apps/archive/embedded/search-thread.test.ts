@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import { build } from 'esbuild';
 
-test('what a thread loads at its start has no gRPC in it: each would take some 10 MiB more', async () => {
+test('what a thread loads at its start has no gRPC in it: each would take some 6 MiB more', async () => {
   const { metafile } = await build({
     entryPoints: [join(__dirname, 'search-thread.ts'), join(__dirname, 'embedded-engine.ts')],
     write: false,
