@@ -22,7 +22,7 @@ const engine = await openEmbeddedEngine({
   log: { info: silent, warn: console.error, error: console.error },
   segment: { bytes: 64 * 2 ** 20, rows: 262_144, indexBytes: 64 * 2 ** 20, ageMs: 2 ** 45 },
   retention: { ageMs: 2 ** 45, bytes: 2 ** 50 },
-  indexCacheBytes: 128 * 2 ** 20,
+  indexCacheBytes: 96 * 2 ** 20,
   queryTimeoutMs: 600_000,
   threads,
   now: Date.now,

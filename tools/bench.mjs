@@ -1,6 +1,7 @@
 // Measures: `npm run bench -- all|standalone|services|sustained|replicas|archive|edges|alert|rules [--quick] [--json FILE]`. Prints
 // tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
-// `sustained` takes --seconds and --rate (events a second); `archive` takes --keep FOLDER, to ask what is stored there again.
+// `sustained` takes --seconds and --rate (events a second); `archive` takes --keep FOLDER, to ask what is stored there again,
+// and --alone, to leave SQLite and DuckDB out.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -44,6 +45,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    alone: { type: 'boolean', default: false },
     keep: { type: 'string' },
     seconds: { type: 'string' },
     rate: { type: 'string' },
@@ -71,6 +73,7 @@ try {
     root: ROOT,
     quick,
     keep: values.keep,
+    alone: values.alone,
     seconds: numberOf('seconds'),
     rate: numberOf('rate'),
     figures,

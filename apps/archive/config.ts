@@ -51,7 +51,7 @@ export const SETTINGS = {
   indexBytes: {
     variable: 'AUDITING_ARCHIVE_INDEX_BYTES',
     parser: bytes,
-    fallback: '128MiB',
+    fallback: '96MiB',
     description:
       'Memory for the indexes of ended segments; what is used least is read again when it is needed.',
   },
