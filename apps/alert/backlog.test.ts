@@ -25,7 +25,13 @@ test('a backlog of 10,000 alerts goes out by priority, then age, in bounded memo
   const scratch = scratchFolder();
   const server = await startFaultServer();
   let order: string[] = [];
-  server.behave = () => ({ status: 503, headers: { 'retry-after': '1' } });
+  // What was tried alone while the receiver was away has a pause of its own: how many those are, the machine's speed decides.
+  const triedAlone = new Set<string>();
+  server.behave = (posted) => {
+    const [first = '', ...others] = namesIn(posted);
+    if (others.length === 0) triedAlone.add(first);
+    return { status: 503, headers: { 'retry-after': '1' } };
+  };
   const rule = ruleStub([sampleReceiver('alertmanager', server.url)]);
   const service = await opened(join(scratch.path, 'data'), rule, {
     AUDITING_ALERT_RATE: '0',
@@ -54,8 +60,12 @@ test('a backlog of 10,000 alerts goes out by priority, then age, in bounded memo
     };
     await until('all are delivered', () => order.length >= ALERTS, 60_000);
     expect(mostHeld).toBeLessThan(MEMORY_MAX_BYTES);
+    expect(new Set(order).size).toBe(ALERTS);
     expect(order).toHaveLength(ALERTS);
-    const keys = order.map((name) => name.split('-').map(Number));
+    expect(triedAlone.size).toBeLessThan(ALERTS / 100);
+    const keys = order
+      .filter((name) => !triedAlone.has(name))
+      .map((name) => name.split('-').map(Number));
     const sorted = [...keys].sort(
       ([p1 = 0, b1 = 0, n1 = 0], [p2 = 0, b2 = 0, n2 = 0]) => p2 - p1 || b1 - b2 || n1 - n2,
     );
