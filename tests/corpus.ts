@@ -42,7 +42,7 @@ export function recordedBodies(folder = CORPUS_FOLDER): RecordedBody[] {
     });
 }
 
-/** The same bodies with other audit ids: new events, as different from the old ones as any two are. */
+/** The same bodies with other audit ids: other bytes and so other keys, so that none counts as a duplicate of the old ones. */
 export function variant(bodies: readonly RecordedBody[], round: number): RecordedBody[] {
   return bodies.map(({ name, body }) => {
     const text = body.toString('latin1').replaceAll(/"(auditID|AuditID)":"/g, `$&${round}-`);

@@ -55,7 +55,10 @@ export async function answerQuestion(
   ctx.type = type ?? route.type ?? 'application/json';
 }
 
-/** The services as they are shown to this caller. No handler has any others. */
+/**
+ * The services as a caller may see them: archive and alerts within its scope. All that handlers are given, so none can answer
+ * past it. Routes of the rule service need a right of their own.
+ */
 function visible(services: QueryServices, { scope }: Grant): QueryServices {
   if (scope === undefined) return services;
   return {

@@ -1,20 +1,21 @@
 /** Counts times by buckets of the same width. */
 export class BucketCounts {
   readonly #counts = new Map<number, number>();
-  /** The first and the last bucket that has any; Infinity and -Infinity without. */
+  /** The earliest bucket with a time in it; Infinity while nothing is counted. */
   first = Infinity;
+  /** The latest bucket with a time in it; -Infinity while nothing is counted. */
   last = -Infinity;
   total = 0;
 
   /** `widthUs`: width of a bucket in microseconds; bucket 0 begins in 1970. */
   constructor(readonly widthUs: number) {}
 
-  /** Buckets that have any, in no order, with their counts. */
+  /** Buckets with a time in them, in no order, with their counts. */
   get entries(): readonly (readonly [bucket: number, count: number])[] {
     return [...this.#counts];
   }
 
-  /** 0 for a bucket without any. */
+  /** How many times fell into a bucket. */
   countOf(bucket: number): number {
     return this.#counts.get(bucket) ?? 0;
   }
