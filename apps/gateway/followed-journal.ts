@@ -21,8 +21,12 @@ export interface FollowedJournalOptions<Entry> {
 /** Readers that have let go of nothing for so long are taken to stand still. */
 const STANDSTILL_MS = 500;
 
-/** Share of the memory from which on writers are held up: some batches are always on their way. */
-const CROWDED = 1 / 4;
+/**
+ * Share of the memory from which on writers are held up: by default a handful of batches, as many as are always on their way.
+ * More of them outlive two collections of young objects, and then cost V8 several times as much to get rid of: a fifth of all
+ * that was allocated at a quarter of the memory, a hundredth at this.
+ */
+const CROWDED = 1 / 16;
 
 /** An entry in memory. */
 interface Fresh<Entry> {
@@ -72,7 +76,7 @@ export class FollowedJournal<Entry extends Written> {
   }
 
   /**
-   * Resolves once the fresh entries take a quarter of their memory at most: who writes faster than others read is held up a
+   * Resolves once the fresh entries take a sixteenth of their memory at most: who writes faster than others read is held up a
    * little, which costs less than to read back from disk what fell out of memory. It waits `ms` at most, and not at all for
    * readers that have come to a standstill: they need no memory.
    */
