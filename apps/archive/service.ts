@@ -20,9 +20,6 @@ import { openEmbeddedEngine } from './embedded/embedded-engine';
 import { SearchThreads } from './embedded/search-threads';
 import type { Engine } from './engine';
 import { maintainer } from './maintainer';
-import { connect } from './opensearch/connect';
-import { readEndpoint } from './opensearch/read-endpoint';
-import { openOpensearchEngine } from './opensearch/opensearch-engine';
 
 /** Rows of a segment: its index stays near 30 MB in memory, and is made in a second. */
 const SEGMENT_ROWS = 262_144;
@@ -45,10 +42,7 @@ export async function openArchive(
   const scratchFolder = join(context.config.dataDir, 'archive', 'export');
   // What a crash left of exports.
   await rm(scratchFolder, { recursive: true, force: true });
-  const engine =
-    context.config.engine === 'opensearch'
-      ? await openOpensearch(context)
-      : await openEmbedded(context, files);
+  const engine = await openEngine(context, files);
   closeLater('archive engine', () => engine.close());
   const maintenance = maintainer(engine, log);
   closeLater('archive maintenance', maintenance.close);
@@ -61,16 +55,11 @@ export async function openArchive(
   });
 }
 
-async function openOpensearch({ config, log }: Context<ArchiveConfig>): Promise<Engine> {
-  const { prefix, shardCount, replicaCount } = config.opensearch;
-  return openOpensearchEngine({
-    opensearch: connect(await readEndpoint(config.opensearch)),
-    shape: { prefix, shardCount, replicaCount },
-    retention: { ageMs: config.retentionAgeMs, bytes: config.retentionBytes },
-    queryTimeoutMs: config.queryTimeoutMs,
-    log,
-    now: Date.now,
-  });
+async function openEngine(context: Context<ArchiveConfig>, files: Files): Promise<Engine> {
+  if (context.config.engine === 'embedded') return openEmbedded(context, files);
+  // Not read by those who do not need it: its client is half a megabyte of code.
+  const { openOpensearch } = await import('./opensearch/open-opensearch');
+  return openOpensearch(context);
 }
 
 async function openEmbedded(

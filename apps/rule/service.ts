@@ -13,7 +13,7 @@ import { openDiskCopy, type DiskCopy } from './disk-copy';
 import type { OpenKubernetes } from './kubernetes';
 import { ruleMetrics, type RuleMetrics } from './metrics';
 import { ruleServiceApi } from './rule-service';
-import { openRuleSetCache, type RuleSetCache } from './rule-set-cache';
+import type { RuleSetCache } from './rule-set-cache';
 import { newest, RuleSetKeeper } from './rule-set-keeper';
 import { RuleSets } from './rule-sets';
 import { ruleSourceFolder } from './rule-source-folder';
@@ -32,10 +32,8 @@ export async function openRule(context: Context<RuleConfig>): Promise<OpenRule> 
   const ruleSets = new RuleSets(isInCluster ? { alsoRead: WORKSPACE_FIELDS } : {});
   const metrics = ruleMetrics(context.metrics, () => ruleSets.rules());
   const disk = await openDiskCopy(join(config.dataDir, 'rule'));
-  const { redisUrl: url, redisCa: caFile, redisPrefix: prefix, webhookName } = config;
-  const cache =
-    url === undefined ? undefined : await openRuleSetCache({ url, caFile, prefix, log, metrics });
-  if (cache) context.closeLater('Redis', cache.close);
+  const { webhookName } = config;
+  const cache = await openCache(context, metrics);
 
   const cluster = isInCluster
     ? await openCluster(context, { ruleSets, metrics, cache, disk })
@@ -59,6 +57,19 @@ export async function openRule(context: Context<RuleConfig>): Promise<OpenRule> 
       await api.getRuleSet({}, stopping);
     },
   };
+}
+
+/** Undefined without a Redis; then its client is not read either. */
+async function openCache(
+  { config, log, closeLater }: Context<RuleConfig>,
+  metrics: RuleMetrics,
+): Promise<RuleSetCache | undefined> {
+  const { redisUrl: url, redisCa: caFile, redisPrefix: prefix } = config;
+  if (url === undefined) return undefined;
+  const { openRuleSetCache } = await import('./rule-set-cache');
+  const cache = await openRuleSetCache({ url, caFile, prefix, log, metrics });
+  closeLater('Redis', cache.close);
+  return cache;
 }
 
 interface ClusterParts {
