@@ -35,13 +35,19 @@ export interface Decider {
   readonly guardCall: Guard;
 }
 
-/** An event that takes part in deciding. */
+/** The events that take part in deciding, in their order. */
 interface Admitted {
+  /** As rules see them. */
+  readonly events: readonly DecodedEvent[];
+  /** What became of each; undefined if all events of the part take part as they came, which they mostly do. */
+  readonly origins: readonly Origin[] | undefined;
+}
+
+/** Where an event comes from. */
+interface Origin {
   /** Its place in the part. */
   readonly index: number;
   readonly strip: Strip;
-  /** As rules see it. */
-  readonly event: DecodedEvent;
 }
 
 /**
@@ -58,10 +64,11 @@ export async function decide(
   if (!events)
     return decision(part, { verdicts: noVerdicts(ruleSet), deadCount: part.batch.eventCount });
   // No setting leaves the event of a probe out: it would say that the way is closed.
-  const admitted = part.probe === '' ? admittedEvents(events, ruleSet) : wholeEvents(events);
+  const admitted =
+    part.probe === '' ? admittedEvents(events, ruleSet) : { events, origins: undefined };
   let deadCount = 0;
   const answers = await bisect(
-    { first: 0, count: admitted.length },
+    { first: 0, count: admitted.events.length },
     {
       attempt: async (range) =>
         range.count === 0
@@ -69,43 +76,50 @@ export async function decide(
           : evaluateRange({ part, admitted, range }, decider, signal),
       async bury(index, cause) {
         deadCount += 1;
-        const received = events[admitted[index]?.index ?? -1];
+        const received = events[originOf(admitted, index).index];
         if (received) await decider.burial.buryEvent(part, received, { service: 'rule', cause });
       },
     },
   );
   // Rules may have had some parsed again; until archive and alert come to them that would only take memory.
-  for (const { event } of admitted) event.letGo();
+  for (const event of admitted.events) event.letGo();
   return decision(part, {
     verdicts: merge(answers, noVerdicts(ruleSet)),
-    disabledCount: events.length - admitted.length,
+    disabledCount: events.length - admitted.events.length,
     deadCount,
   });
 }
 
-function admittedEvents(events: readonly DecodedEvent[], ruleSet: RuleSet): Admitted[] {
+function admittedEvents(events: readonly DecodedEvent[], ruleSet: RuleSet): Admitted {
   const settings = ruleSet.settings ?? DEFAULT_SETTINGS;
-  const admitted: Admitted[] = [];
-  // Not by entries(), which makes two objects for each event.
-  events.forEach((received, index) => {
+  if (events.every((received) => isAdmittedWhole(received, settings)))
+    return { events, origins: undefined };
+  const admitted: DecodedEvent[] = [];
+  const origins: Origin[] = [];
+  for (const [index, received] of events.entries()) {
     const admission = admit(received.source, settings);
-    if (!admission.kept) return;
+    if (!admission.kept) continue;
     const event = received.stripped(admission.strip);
+    admitted.push(event);
     // An event without bodies is as it came, whatever the level.
-    const strip = event === received ? Strip.UNSPECIFIED : admission.strip;
-    admitted.push({ index, strip, event });
-  });
-  return admitted;
+    origins.push({ index, strip: event === received ? Strip.UNSPECIFIED : admission.strip });
+  }
+  return { events: admitted, origins };
 }
 
-function wholeEvents(events: readonly DecodedEvent[]): Admitted[] {
-  return events.map((event, index) => ({ index, strip: Strip.UNSPECIFIED, event }));
+function isAdmittedWhole(received: DecodedEvent, settings: WebhookSettings): boolean {
+  const admission = admit(received.source, settings);
+  return admission.kept && received.stripped(admission.strip) === received;
+}
+
+function originOf({ origins }: Admitted, at: number): Origin {
+  return origins?.[at] ?? { index: at, strip: Strip.UNSPECIFIED };
 }
 
 /** Some of the events of a part. */
 interface RangeToDecide {
   readonly part: SpoolPart;
-  readonly admitted: readonly Admitted[];
+  readonly admitted: Admitted;
   readonly range: EventRange;
 }
 
@@ -114,11 +128,10 @@ async function evaluateRange(
   decider: Decider,
   signal: AbortSignal,
 ): Promise<Verdicts> {
-  const chosen = admitted.slice(range.first, range.first + range.count);
   const toDecide: EventsToDecide = {
     id: idOf(part),
     receivedAtUs: part.batch.receivedAtUs,
-    events: chosen.map(({ event }) => event),
+    events: admitted.events.slice(range.first, range.first + range.count),
   };
   const risky = { kind: 'rule', position: part.position, range } as const;
   let refreshCount = 0;
@@ -134,7 +147,7 @@ async function evaluateRange(
       const { verdicts } = await decider.guardCall(risky, () =>
         decider.evaluate({ ...request, traceParent, probe: isProbe }, signal),
       );
-      return placed(verdicts, chosen);
+      return placed(verdicts, admitted, range);
     } catch (error) {
       if (!(error instanceof RpcError) || error.code !== status.FAILED_PRECONDITION) throw error;
       refreshCount += 1;
@@ -147,23 +160,22 @@ async function evaluateRange(
 }
 
 /** The answer of the rule service, with each event's place in the part and what was stripped of it. */
-function placed(verdicts: Verdicts | undefined, chosen: readonly Admitted[]): Verdicts {
+function placed(verdicts: Verdicts | undefined, admitted: Admitted, range: EventRange): Verdicts {
   if (!verdicts) throw new RpcError(status.INTERNAL, 'the rule service answered without verdicts');
+  const unknown = verdicts.verdicts.find(({ event }) => event >= range.count);
+  if (unknown)
+    throw new RpcError(
+      status.INTERNAL,
+      `the rule service was asked about ${range.count} events and speaks of number ${unknown.event}`,
+    );
+  const isAsAsked = !admitted.origins && range.first === 0;
+  if (isAsAsked && verdicts.verdicts.every(({ strip }) => strip === Strip.UNSPECIFIED))
+    return verdicts;
   return {
     ...verdicts,
     verdicts: verdicts.verdicts.map((verdict) => {
-      const { event } = verdict;
-      const admitted = chosen[event];
-      if (admitted) {
-        const { index, strip } = admitted;
-        return index === event && strip === verdict.strip
-          ? verdict
-          : { ...verdict, event: index, strip };
-      }
-      throw new RpcError(
-        status.INTERNAL,
-        `the rule service was asked about ${chosen.length} events and speaks of number ${event}`,
-      );
+      const { index, strip } = originOf(admitted, range.first + verdict.event);
+      return { ...verdict, event: index, strip };
     }),
   };
 }
