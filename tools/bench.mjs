@@ -1,7 +1,7 @@
-// Measures: `npm run bench -- all|standalone|services|sustained|replicas|archive|edges|alert|rules [--quick] [--json FILE]`. Prints
-// tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
+// Measures: `npm run bench -- all|standalone|services|sustained|replicas|archive|growth|edges|alert|rules [--quick] [--json FILE]`.
+// Prints tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
 // `sustained` takes --seconds and --rate (events a second); `archive` takes --keep FOLDER, to ask what is stored there again,
-// and --alone, to leave SQLite and DuckDB out.
+// and --alone, to leave SQLite and DuckDB out; `growth` takes --events MILLIONS.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,6 +14,7 @@ import { benchAlert } from './bench-alert.mjs';
 import { benchArchive } from './bench-archive.mjs';
 import { benchEdges } from './bench-edges.mjs';
 import { Figures } from './bench-figures.mjs';
+import { benchGrowth } from './bench-growth.mjs';
 import { benchReplicas } from './bench-replicas.mjs';
 import { benchRules, ruleResourceOf } from './bench-rules.mjs';
 import { benchSustained } from './bench-sustained.mjs';
@@ -25,6 +26,7 @@ const BENCHES = {
   sustained: benchSustained,
   replicas: benchReplicas,
   archive: benchArchive,
+  growth: benchGrowth,
   edges: benchEdges,
   alert: benchAlert,
   rules: benchRules,
@@ -46,6 +48,7 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
     alone: { type: 'boolean', default: false },
+    events: { type: 'string' },
     keep: { type: 'string' },
     seconds: { type: 'string' },
     rate: { type: 'string' },
@@ -76,6 +79,7 @@ try {
     alone: values.alone,
     seconds: numberOf('seconds'),
     rate: numberOf('rate'),
+    events: numberOf('events'),
     figures,
     load,
     bundle,
