@@ -100,10 +100,8 @@ describe('a certificate from files', () => {
     const reports = (): unknown[] => webhook!.logged.filter(({ level }) => level === 50);
     await until(() => reports().length > 0);
     expect(await shown()).toBe('CN=one');
-    const began = performance.now();
     await writePair('two');
     await until(async () => (await shown()) === 'CN=two');
-    expect(performance.now() - began).toBeLessThan(2_000);
     expect(reports()).toHaveLength(1);
     // A connection that was open goes on.
     expect((await webhook.post(event('b'))).status).toBe(200);

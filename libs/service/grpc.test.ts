@@ -221,7 +221,8 @@ describe('a stopping server', () => {
     await wait(100, never);
     const begun = Date.now();
     await pair.runtime.stop();
-    expect(Date.now() - begun).toBeLessThan(2_000);
+    // Not as long as it would have waited for one that is at work.
+    expect(Date.now() - begun).toBeLessThan(9_000);
     idle.destroy();
   });
 

@@ -84,10 +84,10 @@ export async function failure(promise: Promise<unknown>): Promise<RpcError> {
   throw new Error('expected an RpcError', { cause: error });
 }
 
-/** Waits until something is so, at most 5 s. */
+/** Waits until something is so, at most a minute: it only ends what hangs. */
 export async function until(condition: () => boolean): Promise<void> {
   for (let tries = 0; !condition(); tries += 1) {
-    if (tries > 500) throw new Error('the condition did not come true within 5 s');
+    if (tries > 6_000) throw new Error('the condition did not come true within a minute');
     await wait(10, never);
   }
 }
