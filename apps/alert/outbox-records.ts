@@ -1,6 +1,7 @@
 import { JournalFailedError, JournalFullError } from '@auditing/journal/journal-error';
 import type { Journal } from '@auditing/journal/journal';
 import { AlertKind, DeliveryState } from '@auditing/proto/alert';
+import { encoded } from '@auditing/proto/encoded';
 import { OutboxRecord, type RaisedAlert } from '@auditing/proto/outbox';
 import type { AlertEntry, DeliveryEntry, Suppression } from './alert-entry';
 import type { DeliveryEnd } from './outbox-state';
@@ -53,7 +54,7 @@ export type Ending =
 
 /** A record as it is written. */
 export function encode(record: NonNullable<OutboxRecord['record']>): Uint8Array {
-  return OutboxRecord.encode({ record }).finish();
+  return encoded(OutboxRecord, { record });
 }
 
 /** Names a delivery in a record. */

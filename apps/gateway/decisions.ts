@@ -1,6 +1,7 @@
 import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
 import { openJournal } from '@auditing/journal/open-journal';
+import { encoded } from '@auditing/proto/encoded';
 import { Decision } from '@auditing/proto/spool';
 import { FollowedJournal } from './followed-journal';
 
@@ -60,7 +61,7 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
       return journal.end;
     },
     async append(decisions) {
-      const records = decisions.map((decision) => Decision.encode(decision).finish());
+      const records = decisions.map((decision) => encoded(Decision, decision));
       const { positions, end } = await journal.append(records);
       decisions.forEach((decision, index) => {
         const position = positions[index] ?? end;

@@ -8,6 +8,7 @@ import type { Files } from '@auditing/journal/files';
 import type { Journal, JournalRecord } from '@auditing/journal/journal';
 import { JournalFullError } from '@auditing/journal/journal-error';
 import { openJournal } from '@auditing/journal/open-journal';
+import { encoded } from '@auditing/proto/encoded';
 import { EventBatch, type Source } from '@auditing/proto/event';
 import { SpooledPart } from '@auditing/proto/spool';
 import { FollowedJournal } from './followed-journal';
@@ -191,7 +192,7 @@ export class Spool {
       return { spooled, batch, events };
     });
     const { positions, end } = await this.#append(
-      parts.map(({ spooled }) => SpooledPart.encode(spooled).finish()),
+      parts.map(({ spooled }) => encoded(SpooledPart, spooled)),
     );
     parts.forEach(({ batch, events }, index) => {
       const position = positions[index] ?? end;

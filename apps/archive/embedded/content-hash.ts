@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 
 import { KeptBatch } from '@auditing/proto/archive';
+import { encoded } from '@auditing/proto/encoded';
 import { EventBatch, Field, Strip, type Column } from '@auditing/proto/event';
 
 import { isAuditIdOf } from './audit-id';
@@ -36,8 +37,8 @@ export function contentParts(kept: KeptBatch, slices: readonly Buffer[]): Conten
   const told = { ...NO_KEPT, batch: { ...NO_BATCH, columns: batch.columns.filter(isTold) } };
   return {
     head: { ...batch, block: undefined, requestReceivedUs: [], stageUs: [], columns: [] },
-    told: KeptBatch.encode({ ...told, positions, verdicts, joined }).finish(),
-    columns: EventBatch.encode({ ...NO_BATCH, requestReceivedUs, stageUs, columns }).finish(),
+    told: encoded(KeptBatch, { ...told, positions, verdicts, joined }),
+    columns: encoded(EventBatch, { ...NO_BATCH, requestReceivedUs, stageUs, columns }),
     isIdDerived,
   };
 }
@@ -63,7 +64,7 @@ export function contentHash(
     length.writeUInt32LE(bytes.length);
     hash.update(length).update(bytes);
   };
-  add(EventBatch.encode(head).finish());
+  add(encoded(EventBatch, head));
   add(told);
   add(columns);
   for (const { event, strip } of verdicts?.verdicts ?? []) {

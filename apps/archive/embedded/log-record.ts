@@ -1,6 +1,7 @@
 import { compressBlock, decompressBlock, sliceBlock } from '@auditing/audit-event/block';
-import { EventBatch, Field, type Block, type Column } from '@auditing/proto/event';
 import { KeptBatch } from '@auditing/proto/archive';
+import { encoded } from '@auditing/proto/encoded';
+import { EventBatch, Field, type Block, type Column } from '@auditing/proto/event';
 
 import { auditIdOf } from './audit-id';
 import { contentHash, contentParts } from './content-hash';
@@ -19,7 +20,7 @@ export interface LogRecord {
 export async function encodeRecord(kept: KeptBatch, slices: readonly Buffer[]): Promise<LogRecord> {
   const parts = contentParts(kept, slices);
   const hash = kept.joined === undefined ? contentHash(parts, kept, slices) : Buffer.alloc(0);
-  const data = KeptBatch.encode({
+  const data = encoded(KeptBatch, {
     batch: { ...parts.head, block: kept.batch?.block },
     positions: [],
     verdicts: undefined,
@@ -28,7 +29,7 @@ export async function encodeRecord(kept: KeptBatch, slices: readonly Buffer[]): 
     derivedFields: parts.isIdDerived ? [Field.AUDIT_ID] : [],
     contentHash: hash,
     joined: undefined,
-  }).finish();
+  });
   return { data, contentHash: hash };
 }
 
