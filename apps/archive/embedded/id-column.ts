@@ -8,6 +8,10 @@ const UUID_LENGTH = 36;
 const DASHES = [8, 13, 18, 23];
 /** Where the two digits of each byte stand. */
 const DIGITS = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+/** The value of each digit, by its character; -1, which no shift and no other digit makes positive, if it is none. */
+const DIGIT_VALUES = Int8Array.from({ length: 128 }, (_, character) =>
+  '0123456789abcdef'.indexOf(String.fromCharCode(character)),
+);
 const FIRST_CAPACITY = 1024;
 const DASH = 0x2d;
 
@@ -122,7 +126,8 @@ function writeUuid(text: string, target: Buffer, at: number): boolean {
   for (const dash of DASHES) if (text.charCodeAt(dash) !== DASH) return false;
   for (let byte = 0; byte < ID_BYTES; byte += 1) {
     const place = DIGITS[byte] ?? 0;
-    const value = (hexDigit(text.charCodeAt(place)) << 4) | hexDigit(text.charCodeAt(place + 1));
+    const high = DIGIT_VALUES[text.charCodeAt(place)] ?? -1;
+    const value = (high << 4) | (DIGIT_VALUES[text.charCodeAt(place + 1)] ?? -1);
     if (value < 0) {
       target.fill(0, at, at + ID_BYTES);
       return false;
@@ -130,10 +135,4 @@ function writeUuid(text: string, target: Buffer, at: number): boolean {
     target[at + byte] = value;
   }
   return true;
-}
-
-/** -1, which no shift and no other digit makes positive, if the character is none. */
-function hexDigit(character: number): number {
-  if (character >= 0x30 && character <= 0x39) return character - 0x30;
-  return character >= 0x61 && character <= 0x66 ? character - 0x57 : -1;
 }

@@ -83,11 +83,10 @@ async function freshEvents(kept: KeptBatch, batch: EventBatch, known: Known): Pr
     if (isTaken(taken, position)) continue;
     if (identified[event] !== 0) {
       const offset = event * KEY_BYTES;
-      if (known.pendingKeys.candidates(batch.keys, offset).length > 0) continue;
       const stored = isStoredAlready(batch.keys, offset);
       // Nearly always known at once: a turn of the loop for each event would cost more than the look.
       if (typeof stored === 'boolean' ? stored : await stored) continue;
-      known.pendingKeys.addOne(batch.keys, offset);
+      if (!known.pendingKeys.addNew(batch.keys, offset)) continue;
     }
     fresh.push(event);
   }

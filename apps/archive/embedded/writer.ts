@@ -23,9 +23,6 @@ import { SidecarError } from './sidecar';
 /** Batches of one fsync hold at most so many bytes of blocks, unless one alone has more. */
 const GROUP_MAX_BYTES = 16 * 2 ** 20;
 
-/** Keys of one group that there is room for at first: the events of a few small batches. */
-const PENDING_KEYS = 64;
-
 /** When a segment ends, whichever comes first. */
 export interface SegmentLimits {
   readonly bytes: number;
@@ -158,7 +155,8 @@ export class Writer {
 
   async #prepareAll(group: readonly Waiting[]): Promise<Ready[]> {
     const { marks, segments, reader } = this.#parts;
-    const pendingKeys = new KeyIndex(PENDING_KEYS);
+    const eventCount = group.reduce((sum, { kept }) => sum + (kept.batch?.eventCount ?? 0), 0);
+    const pendingKeys = new KeyIndex(eventCount);
     const ready: Ready[] = [];
     for (const waiting of group) {
       try {
