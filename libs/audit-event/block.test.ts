@@ -19,6 +19,19 @@ describe('blocks', () => {
     expect((await decompressBlock(block)).equals(raw)).toBe(true);
   });
 
+  test('that are made at the same time hold each its own', async () => {
+    const raws = Array.from({ length: 30 }, (_, place) =>
+      // A few are larger than the others, and than what one array for several of them would hold.
+      Buffer.alloc(place % 10 === 9 ? 2 ** 20 + place : 400 * (place + 1), `{"place":${place}}`),
+    );
+    const blocks = raws.map((raw) => compressBlock([raw.subarray(0, 300), raw.subarray(300)]));
+    // They are read when they are given: what becomes of them then changes nothing.
+    const copies = raws.map((raw) => Buffer.from(raw));
+    for (const raw of raws) raw.fill(0);
+    const read = await Promise.all(blocks.map(async (block) => decompressBlock(await block)));
+    for (const [place, copy] of copies.entries()) expect(read[place]?.equals(copy)).toBe(true);
+  });
+
   test('of deflate are read', async () => {
     const block = {
       codec: Codec.DEFLATE,

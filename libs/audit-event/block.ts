@@ -26,17 +26,44 @@ const DEFLATE_LEVEL = 1;
 const ZSTD_BOUND_FACTOR = 32;
 const ZSTD_BOUND_SPARE_BYTES = 1024 * 1024;
 
+/** A block of usual size fits. */
+const ROOM_BYTES = 1024 * 1024;
+/** As many as are compressed at once by Node's pool of threads. */
+const SPARE_ROOMS_MAX = 8;
+/**
+ * Where events are put together to be compressed. An array for each block would be the largest piece of garbage that a batch
+ * leaves, and its first touch costs four times what copying does.
+ */
+const spareRooms: Buffer[] = [];
+
 const deflate = promisify<Buffer, { level: number }, Buffer>(deflateRaw);
 const inflate = promisify<Buffer, { maxOutputLength: number }, Buffer>(inflateRaw);
 
 /** Compresses events, back to back: by zstd, or by deflate where zstd's native library is not to be had. */
 export async function compressBlock(chunks: readonly Buffer[]): Promise<Block> {
-  const raw = Buffer.concat(chunks);
-  if (raw.length > MAX_BLOCK_BYTES) {
-    throw new BlockError(`a block holds at most ${MAX_BLOCK_BYTES} bytes, not ${raw.length}`);
+  let rawBytes = 0;
+  for (const { length } of chunks) rawBytes += length;
+  if (rawBytes > MAX_BLOCK_BYTES) {
+    throw new BlockError(`a block holds at most ${MAX_BLOCK_BYTES} bytes, not ${rawBytes}`);
   }
+  if (rawBytes < PLAIN_BELOW_BYTES)
+    return { codec: Codec.NONE, data: Buffer.concat(chunks), rawBytes };
+  if (rawBytes > ROOM_BYTES) return compressed(Buffer.concat(chunks));
+  const room = spareRooms.pop() ?? Buffer.allocUnsafe(ROOM_BYTES);
+  try {
+    let end = 0;
+    for (const chunk of chunks) {
+      room.set(chunk, end);
+      end += chunk.length;
+    }
+    return await compressed(room.subarray(0, end));
+  } finally {
+    if (spareRooms.length < SPARE_ROOMS_MAX) spareRooms.push(room);
+  }
+}
+
+async function compressed(raw: Buffer): Promise<Block> {
   const rawBytes = raw.length;
-  if (rawBytes < PLAIN_BELOW_BYTES) return { codec: Codec.NONE, data: raw, rawBytes };
   const zstd = await loadZstd();
   return zstd
     ? { codec: Codec.ZSTD, data: await zstd.compress(raw, ZSTD_LEVEL), rawBytes }
