@@ -1,7 +1,8 @@
 import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
 import { openJournal } from '@auditing/journal/open-journal';
-import { encoded } from '@auditing/proto/encoded';
+import { encoded, encodedOnce, encodedWith } from '@auditing/proto/encoded';
+import { Verdicts } from '@auditing/proto/event';
 import { Decision } from '@auditing/proto/spool';
 import { FollowedJournal } from './followed-journal';
 
@@ -10,6 +11,9 @@ const SEGMENT_BYTES = 8 * 2 ** 20;
 
 /** For decisions that the consumers have still to read: a second of full load. */
 const MEMORY_BYTES = 32 * 2 ** 20;
+
+/** Number of the field in Decision (spool.proto). */
+const VERDICTS = 2;
 
 /** What a decision costs in memory, as a multiple of its bytes on disk. */
 const MEMORY_FACTOR = 8;
@@ -61,7 +65,7 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
       return journal.end;
     },
     async append(decisions) {
-      const records = decisions.map((decision) => encoded(Decision, decision));
+      const records = decisions.map(bytesOf);
       const { positions, end } = await journal.append(records);
       decisions.forEach((decision, index) => {
         const position = positions[index] ?? end;
@@ -79,6 +83,14 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
     },
     close: () => journal.close(),
   };
+}
+
+/** The verdicts by themselves, for in this process the archive writes them too. */
+function bytesOf(decision: Decision): Uint8Array {
+  const { verdicts } = decision;
+  if (!verdicts) return encoded(Decision, decision);
+  const bytes = encodedOnce(Verdicts, verdicts);
+  return encodedWith(Decision, { ...decision, verdicts: undefined }, { number: VERDICTS, bytes });
 }
 
 async function lastDecision(journal: Journal): Promise<DecisionRecord | undefined> {

@@ -1,5 +1,6 @@
-import { encoded } from './encoded';
-import { Block, Codec, EventBatch, Field } from './gen/auditing/v1/event';
+import { encoded, encodedOnce, encodedWith } from './encoded';
+import { KeptBatch } from './gen/auditing/v1/archive';
+import { Block, Codec, EventBatch, Field, Verdicts } from './gen/auditing/v1/event';
 
 const batchOf = (bytes: number): EventBatch =>
   EventBatch.create({
@@ -54,4 +55,23 @@ test('an encoder may encode another message on its way', () => {
   expect(Buffer.from(encoded(nesting, { ...rest, block: undefined }))).toEqual(
     Buffer.concat(expected),
   );
+});
+
+test('a part that is written already is put after all other fields, byte for byte as it would be written', () => {
+  const verdicts = Verdicts.create({ ruleSetVersion: 'v'.repeat(300), ignoredCount: 7 });
+  const kept = KeptBatch.create({ batch: batchOf(10), positions: [1, 2, 300] });
+  const bytes = encodedOnce(Verdicts, verdicts);
+  expect(encodedWith(KeptBatch, kept, { number: 3, bytes })).toEqual(
+    KeptBatch.encode({ ...kept, verdicts }).finish(),
+  );
+});
+
+test('a message is written once, a copy of it anew', () => {
+  const verdicts = Verdicts.create({ ignoredCount: 7 });
+  const bytes = encodedOnce(Verdicts, verdicts);
+  expect(encodedOnce(Verdicts, verdicts)).toBe(bytes);
+  expect(encodedOnce(Verdicts, { ...verdicts, ignoredCount: 8 })).toEqual(
+    Verdicts.encode(Verdicts.create({ ignoredCount: 8 })).finish(),
+  );
+  expect(verdicts).toEqual(Verdicts.create({ ignoredCount: 7 }));
 });

@@ -22,3 +22,42 @@ export function encoded<Message>(encoder: Encoder<Message>, message: Message): U
   if (bytes.length <= KEPT_MAX_BYTES) kept = writer;
   return bytes;
 }
+
+/** A field that holds a message, in bytes. */
+export interface EncodedField {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+const LENGTH_DELIMITED = 2;
+
+/** The bytes of a message, with one field more after all others. */
+export function encodedWith<Message>(
+  encoder: Encoder<Message>,
+  message: Message,
+  { number, bytes }: EncodedField,
+): Uint8Array {
+  const withField: Encoder<Message> = {
+    encode: (whole, writer) =>
+      encoder
+        .encode(whole, writer)
+        .uint32((number << 3) | LENGTH_DELIMITED)
+        .bytes(bytes),
+  };
+  return encoded(withField, message);
+}
+
+/** Bytes that a message was written as, beside it and in none of its copies. */
+const BYTES = Symbol('bytes');
+
+/** As `encoded`, for a message that becomes a part of several others: made once. It must not be changed any more. */
+export function encodedOnce<Message extends object>(
+  encoder: Encoder<Message>,
+  message: Message & { [BYTES]?: Uint8Array },
+): Uint8Array {
+  const known = message[BYTES];
+  if (known) return known;
+  const bytes = encoded(encoder, message);
+  Object.defineProperty(message, BYTES, { value: bytes });
+  return bytes;
+}
