@@ -2,7 +2,8 @@ import { Source } from '@auditing/proto/event';
 import { COLUMN_FIELDS } from './column-fields';
 import { type BodySpans, NO_BODIES, type Span } from './body-spans';
 import type { EventTable } from './event-table';
-import { BYTE, MAX_DEPTH, isAt, isDigit, passPlain, skipSpace, valueAfterKey } from './json-bytes';
+import { BYTE, MAX_DEPTH, isDigit, skipSpace, valueAfterKey } from './json-bytes';
+import { passPlain, wordsOf } from './json-words';
 import {
   EMPTY_COLUMNS,
   EVENT_KEYS,
@@ -45,6 +46,7 @@ export interface ScannedEvent {
  */
 export class EventScanner {
   readonly #body: Buffer;
+  readonly #words: DataView;
   readonly #table: EventTable;
   readonly #values: ValueCache;
   readonly #times: TimeReader;
@@ -60,7 +62,8 @@ export class EventScanner {
   constructor(body: Buffer, table: EventTable) {
     this.#body = body;
     this.#table = table;
-    this.#values = new ValueCache(body, COLUMN_FIELDS.length);
+    this.#words = wordsOf(body);
+    this.#values = new ValueCache(body, this.#words, COLUMN_FIELDS.length);
     this.#times = new TimeReader(body);
   }
 
@@ -96,18 +99,19 @@ export class EventScanner {
     let seen = 0;
     let before: ScanKey | undefined;
     for (;;) {
-      if (body[at] !== BYTE.quote) return -1;
       let key: ScanKey | undefined | typeof ODD = before ? before.next : keys.first;
-      let keyEnd = key ? at + 1 + key.text.length : at;
+      let value: number;
       // Keys mostly come in the same order again.
-      if (!key || body[keyEnd] !== BYTE.quote || !isAt(body, at + 1, key.text)) {
-        keyEnd = passPlain(body, at + 1);
+      if (key?.member.isAt(body, this.#words, at)) value = skipSpace(body, at + key.member.length);
+      else {
+        if (body[at] !== BYTE.quote) return -1;
+        const keyEnd = passPlain(body, this.#words, at + 1);
         if (body[keyEnd] !== BYTE.quote) return -1;
         key = keys.find(body, at + 1, keyEnd);
+        value = valueAfterKey(body, keyEnd + 1);
+        if (value < 0 || key === ODD) return -1;
       }
-      const value = valueAfterKey(body, keyEnd + 1);
-      if (value < 0 || key === ODD) return -1;
-      if (key === undefined) at = passValue(body, value);
+      if (key === undefined) at = passValue(body, this.#words, value);
       else {
         if (seen & key.bit) return -1;
         seen |= key.bit;
@@ -128,9 +132,9 @@ export class EventScanner {
   /** Reads the value of a known key. The position after it; -1 if this is for JSON.parse to do. */
   #value(key: ScanKey, at: number): number {
     const body = this.#body;
-    if (key.read === READ.nothing) return passValue(body, at);
+    if (key.read === READ.nothing) return passValue(body, this.#words, at);
     // As if it were not there.
-    if (body[at] === NULL) return passValue(body, at);
+    if (body[at] === NULL) return passValue(body, this.#words, at);
     switch (key.read) {
       case READ.text:
         return this.#text(key.column, at);
@@ -151,7 +155,7 @@ export class EventScanner {
   }
 
   #bodyOf({ read }: ScanKey, at: number): number {
-    const end = passValue(this.#body, at);
+    const end = passValue(this.#body, this.#words, at);
     if (read === READ.requestObject) this.#requestObject = { start: at, end };
     else this.#responseObject = { start: at, end };
     return end;
@@ -172,7 +176,7 @@ export class EventScanner {
     if (below === OBJECT_REF_KEYS) this.#hasObjectRef = true;
     const end = this.#members(below, at);
     // Whoever parses the event later counts levels from here; nothing short is deep.
-    return end - at > MAX_DEPTH && passValue(this.#body, at) !== end ? -1 : end;
+    return end - at > MAX_DEPTH && passValue(this.#body, this.#words, at) !== end ? -1 : end;
   }
 
   #text(column: number, at: number): number {
@@ -183,13 +187,13 @@ export class EventScanner {
       this.#row[column] = repeated;
       return at + this.#values.lastLength(column) + 2;
     }
-    const end = passPlain(body, at + 1);
+    const end = passPlain(body, this.#words, at + 1);
     if (body[end] === BYTE.quote) {
       const known = this.#values.find(column, at + 1, end);
       this.#row[column] = known < 0 ? this.#newText(column, at + 1, end) : known;
       return end + 1;
     }
-    const after = passString(body, at);
+    const after = passString(body, this.#words, at);
     if (after >= 0) this.#row[column] = this.#table.place(column, textOf(body, at, after));
     return after;
   }
@@ -203,7 +207,7 @@ export class EventScanner {
   #verb(column: number, at: number): number {
     const body = this.#body;
     if (body[at] !== BYTE.quote) return -1;
-    const end = passPlain(body, at + 1);
+    const end = passPlain(body, this.#words, at + 1);
     if (body[end] !== BYTE.quote) return -1;
     let place = this.#values.find(column, at + 1, end);
     if (place < 0) {
@@ -220,7 +224,7 @@ export class EventScanner {
     let end = at;
     while (isDigit(body[end] ?? 0)) end++;
     const isUsual = end > at && end - at <= DIGITS_MAX && (body[at] !== ZERO || end === at + 1);
-    if (!isUsual || passValue(body, at) !== end) return -1;
+    if (!isUsual || passValue(body, this.#words, at) !== end) return -1;
     let place = this.#values.find(column, at, end);
     if (place < 0) {
       place = this.#table.place(column, Number(body.toString('latin1', at, end)));
@@ -238,7 +242,7 @@ export class EventScanner {
     if (body[end] !== BYTE.closeBracket) {
       for (;;) {
         if (body[end] !== BYTE.quote) return -1;
-        end = passPlain(body, end + 1);
+        end = passPlain(body, this.#words, end + 1);
         if (body[end] !== BYTE.quote) return -1;
         end++;
         if (body[end] === BYTE.closeBracket) break;
@@ -258,8 +262,8 @@ export class EventScanner {
 
   #time({ read }: ScanKey, at: number): number {
     const body = this.#body;
-    if (body[at] !== BYTE.quote) return passValue(body, at);
-    const end = passPlain(body, at + 1);
+    if (body[at] !== BYTE.quote) return passValue(body, this.#words, at);
+    const end = passPlain(body, this.#words, at + 1);
     if (body[end] !== BYTE.quote) return -1;
     const micros = this.#times.micros(at + 1, end);
     if (read === READ.staged) this.#stageUs = micros;

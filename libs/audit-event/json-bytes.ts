@@ -31,17 +31,6 @@ CLASS[BYTE.openBrace] = CLASS[BYTE.openBracket] = OPEN;
 CLASS[BYTE.closeBrace] = CLASS[BYTE.closeBracket] = CLOSE;
 CLASS[BYTE.comma] = COMMA;
 
-/** 1 for what stands for itself inside a string and is one character: all of ASCII but quotes, backslashes and controls. */
-const IS_PLAIN = new Uint8Array(256).fill(1, 0x20, 0x80);
-IS_PLAIN[BYTE.quote] = IS_PLAIN[BYTE.backslash] = 0;
-
-/** The position of the first byte, from `position` on, that is not a plain character of a string (ASCII, no escape). */
-export function passPlain(bytes: Buffer, position: number): number {
-  let at = position;
-  while (IS_PLAIN[bytes[at] ?? 0] === 1) at++;
-  return at;
-}
-
 /** True if the bytes from `start` on are these. */
 export function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
   for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text[at]) return false;

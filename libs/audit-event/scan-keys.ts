@@ -3,6 +3,7 @@ import { COLUMN_FIELDS, columnKind, eventFieldOf } from './column-fields';
 import { EVENT_FIELDS, type EventField } from './event-fields';
 import { fieldKeys, type KeyNames } from './field-keys';
 import { isAt } from './json-bytes';
+import { WordText } from './json-words';
 
 /** What is done with the value of a key. */
 export const READ = {
@@ -38,6 +39,8 @@ export class ScanKey {
   readonly below: KeyTable | undefined;
   readonly bit: number;
   readonly text: Uint8Array;
+  /** With its quotes and the colon, as programs write it. */
+  readonly member: WordText;
   /** The key that came after it the last time: mostly it comes again. */
   next: ScanKey | undefined;
 
@@ -52,6 +55,7 @@ export class ScanKey {
     this.below = known.below;
     this.bit = known.bit;
     this.text = Uint8Array.from(Buffer.from(text));
+    this.member = new WordText(`"${text}":`);
     this.next = undefined;
   }
 }

@@ -1,14 +1,9 @@
-import { BYTE, MAX_DEPTH, isAt, isDigit, passPlain, skipSpace } from './json-bytes';
+import { BYTE, MAX_DEPTH, isAt, isDigit, skipSpace } from './json-bytes';
+import { passPlain, wordsOf } from './json-words';
 
-/** What a byte does inside a string. */
-const PLAIN = 0;
-const ENDS = 1;
-const ESCAPES = 2;
-const FORBIDDEN = 3;
-const IN_STRING = new Uint8Array(256).fill(FORBIDDEN, 0, 0x20);
-IN_STRING[BYTE.quote] = ENDS;
-IN_STRING[BYTE.backslash] = ESCAPES;
-
+/** Control characters, which strings must not have, are below it. */
+const FIRST_PRINTED = 0x20;
+const NOT_ASCII = 0x80;
 const ESCAPED = setOf('"\\/bfnrt');
 const U = 0x75;
 const HEX = setOf('0123456789abcdefABCDEF');
@@ -28,7 +23,7 @@ function setOf(characters: string): Uint8Array {
 
 /** True if the bytes are one JSON value, as passValue sees it, with nothing but white space around it. */
 export function isValidJson(bytes: Buffer): boolean {
-  const end = passValue(bytes, skipSpace(bytes, 0));
+  const end = passValue(bytes, wordsOf(bytes), skipSpace(bytes, 0));
   return end >= 0 && skipSpace(bytes, end) === bytes.length;
 }
 
@@ -39,20 +34,20 @@ export function isValidJson(bytes: Buffer): boolean {
  * It builds nothing and does not recurse: a request body can be proven to be JSON for a fraction of the time that
  * parsing it takes.
  */
-export function passValue(bytes: Buffer, position: number): number {
+export function passValue(bytes: Buffer, words: DataView, position: number): number {
   let at = position;
   let depth = 0;
   for (;;) {
     const first = bytes[at];
     const isObject = first === BYTE.openBrace;
-    if (first === BYTE.quote) at = passString(bytes, at);
+    if (first === BYTE.quote) at = passString(bytes, words, at);
     else if (isObject || first === BYTE.openBracket) {
       if (depth === MAX_DEPTH) return -1;
       at = skipSpace(bytes, at + 1);
       if (bytes[at] === (isObject ? BYTE.closeBrace : BYTE.closeBracket)) at++;
       else {
         IS_OBJECT[depth++] = isObject ? 1 : 0;
-        if (isObject) at = passKey(bytes, at);
+        if (isObject) at = passKey(bytes, words, at);
         if (at < 0) return -1;
         continue;
       }
@@ -65,7 +60,7 @@ export function passValue(bytes: Buffer, position: number): number {
       const inObject = IS_OBJECT[depth - 1] === 1;
       if (next === BYTE.comma) {
         at = skipSpace(bytes, at + 1);
-        if (inObject) at = passKey(bytes, at);
+        if (inObject) at = passKey(bytes, words, at);
         if (at < 0) return -1;
         break;
       }
@@ -77,32 +72,36 @@ export function passValue(bytes: Buffer, position: number): number {
 }
 
 /** The position of the value behind the key at `position`. */
-function passKey(bytes: Buffer, position: number): number {
+function passKey(bytes: Buffer, words: DataView, position: number): number {
   if (bytes[position] !== BYTE.quote) return -1;
-  const end = passString(bytes, position);
+  const end = passString(bytes, words, position);
   if (end < 0) return -1;
   const colon = bytes[end] === BYTE.colon ? end : skipSpace(bytes, end);
   return bytes[colon] === BYTE.colon ? skipSpace(bytes, colon + 1) : -1;
 }
 
 /** The position after the string whose opening quote is at `position`; -1 if it is not valid. */
-export function passString(bytes: Buffer, position: number): number {
-  const { length } = bytes;
-  let at = passPlain(bytes, position + 1);
-  for (; at < length; at++) {
-    const does = IN_STRING[bytes[at] ?? 0];
-    if (does === PLAIN) continue;
-    if (does === ENDS) return at + 1;
-    if (does === FORBIDDEN) return -1;
-    at++;
-    if (bytes[at] === U) {
-      for (let digit = 1; digit <= 4; digit++) if (!HEX[bytes[at + digit] ?? 0]) return -1;
-      at += 4;
-    } else if (!ESCAPED[bytes[at] ?? 0]) {
-      return -1;
-    }
+export function passString(bytes: Buffer, words: DataView, position: number): number {
+  let at = position + 1;
+  for (;;) {
+    at = passPlain(bytes, words, at);
+    while ((bytes[at] ?? 0) >= NOT_ASCII) at++;
+    const byte = bytes[at];
+    if (byte === BYTE.quote) return at + 1;
+    if (byte === BYTE.backslash) {
+      at = passEscape(bytes, at);
+      if (at < 0) return -1;
+    } else if (byte === undefined || byte < FIRST_PRINTED) return -1;
   }
-  return -1;
+}
+
+/** The position after the escape whose backslash is at `position`; -1 if it is not valid. */
+function passEscape(bytes: Buffer, position: number): number {
+  const kind = bytes[position + 1] ?? 0;
+  if (kind !== U) return ESCAPED[kind] ? position + 2 : -1;
+  const digits = position + 2;
+  for (let at = digits; at < digits + 4; at++) if (!HEX[bytes[at] ?? 0]) return -1;
+  return digits + 4;
 }
 
 function passWord(bytes: Buffer, position: number): number {

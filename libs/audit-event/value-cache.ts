@@ -1,4 +1,5 @@
 import { BYTE } from './json-bytes';
+import { isSameAt } from './json-words';
 
 /** Where a value lies in the body. */
 interface Range {
@@ -29,11 +30,13 @@ export class ValueCache {
   /** Of each column, the value that was met last: what an event has in a field, the next one mostly has too. */
   readonly #last: Int32Array;
   readonly #body: Buffer;
+  readonly #words: DataView;
   #count = 0;
 
-  constructor(body: Buffer, columnCount: number) {
+  constructor(body: Buffer, words: DataView, columnCount: number) {
     const most = Math.min(MAX_VALUES, 1 << (32 - Math.clz32(Math.max(64, body.length / 128))));
     this.#body = body;
+    this.#words = words;
     this.#slots = new Uint16Array(2 * most);
     this.#hashes = new Int32Array(most);
     this.#starts = new Int32Array(most);
@@ -100,15 +103,9 @@ export class ValueCache {
   }
 
   #isSame(entry: number, start: number, end: number): boolean {
-    const body = this.#body;
     const length = end - start;
     if (this.#lengths[entry] !== length) return false;
-    const known = this.#starts[entry] ?? 0;
-    // From the end: names differ there.
-    for (let at = length - 1; at >= 0; at--) {
-      if (body[known + at] !== body[start + at]) return false;
-    }
-    return true;
+    return isSameAt(this.#words, this.#starts[entry] ?? 0, start, length);
   }
 
   #hash(column: number, start: number, end: number): number {
