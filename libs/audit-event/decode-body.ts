@@ -36,7 +36,11 @@ export async function decodeBody(body: Buffer, options: DecodeOptions = {}): Pro
   const pace = startPace(options);
   const decoding = new Decoding(body);
   const turns = decoding.reader.read();
-  while (turns.next().done !== true) if (pace.isDue()) await pace.giveWay();
+  try {
+    while (turns.next().done !== true) if (pace.isDue()) await pace.giveWay();
+  } finally {
+    decoding.scanner.release();
+  }
   const { events, badItems, reader } = decoding;
   checkAnyGood(events.length, badItems);
   return { events, badItems, listSource: reader.listSource };
@@ -48,7 +52,7 @@ class Decoding implements ItemReader {
   readonly events: DecodedEvent[] = [];
   readonly badItems: BadItem[] = [];
   private readonly table = new EventTable();
-  private readonly scanner: EventScanner;
+  readonly scanner: EventScanner;
   private scanned: ScannedEvent | undefined;
 
   constructor(private readonly body: Buffer) {

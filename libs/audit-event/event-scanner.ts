@@ -13,7 +13,7 @@ import {
   READ,
   type ScanKey,
 } from './scan-keys';
-import { TimeReader } from './time-reader';
+import { TimeReader, USUAL_LENGTH } from './time-reader';
 import { passString, passValue } from './valid-json';
 import { ValueCache } from './value-cache';
 
@@ -52,6 +52,8 @@ export class EventScanner {
   readonly #times: TimeReader;
   /** Places of the values of the event that is being read, by column. */
   readonly #row = new Int32Array(COLUMN_FIELDS.length);
+  /** Of each column, the place of the empty text, once an event had none. */
+  readonly #emptyPlaces = new Int32Array(COLUMN_FIELDS.length);
   #source = Source.UNSPECIFIED;
   #requestObject: Span | undefined;
   #responseObject: Span | undefined;
@@ -63,8 +65,13 @@ export class EventScanner {
     this.#body = body;
     this.#table = table;
     this.#words = wordsOf(body);
-    this.#values = new ValueCache(body, this.#words, COLUMN_FIELDS.length);
-    this.#times = new TimeReader(body);
+    this.#values = ValueCache.take({ bytes: body, words: this.#words }, COLUMN_FIELDS.length);
+    this.#times = new TimeReader(body, this.#words);
+  }
+
+  /** Gives back what it read with. No event is to be read after it. */
+  release(): void {
+    this.#values.release();
   }
 
   /** Reads the event that begins at `start`; undefined if that is for JSON.parse to do. */
@@ -181,54 +188,63 @@ export class EventScanner {
 
   #text(column: number, at: number): number {
     const body = this.#body;
+    const repeated = this.#repeated(column, at);
+    if (repeated >= 0) return repeated;
     if (body[at] !== BYTE.quote) return -1;
-    const repeated = this.#values.repeatedAt(column, at + 1);
-    if (repeated >= 0) {
-      this.#row[column] = repeated;
-      return at + this.#values.lastLength(column) + 2;
-    }
-    const end = passPlain(body, this.#words, at + 1);
-    if (body[end] === BYTE.quote) {
-      const known = this.#values.find(column, at + 1, end);
-      this.#row[column] = known < 0 ? this.#newText(column, at + 1, end) : known;
-      return end + 1;
+    const end = passPlain(body, this.#words, at + 1) + 1;
+    if (body[end - 1] === BYTE.quote) {
+      const known = this.#values.find(column, at, end);
+      this.#row[column] = known < 0 ? this.#newText(column, at, end) : known;
+      return end;
     }
     const after = passString(body, this.#words, at);
     if (after >= 0) this.#row[column] = this.#table.place(column, textOf(body, at, after));
     return after;
   }
 
+  /** The position after the value if it is that of the event before; -1 if it is another one. */
+  #repeated(column: number, at: number): number {
+    const end = this.#values.repeatedEnd(column, at);
+    if (end >= 0) this.#row[column] = this.#values.lastPlace(column);
+    return end;
+  }
+
   #newText(column: number, start: number, end: number): number {
-    const place = this.#table.place(column, this.#body.toString('latin1', start, end));
-    this.#values.add(column, { start, end }, place);
+    const place = this.#table.place(column, this.#body.toString('latin1', start + 1, end - 1));
+    this.#values.add(place);
     return place;
   }
 
   #verb(column: number, at: number): number {
     const body = this.#body;
+    const repeated = this.#repeated(column, at);
+    if (repeated >= 0) return repeated;
     if (body[at] !== BYTE.quote) return -1;
-    const end = passPlain(body, this.#words, at + 1);
-    if (body[end] !== BYTE.quote) return -1;
-    let place = this.#values.find(column, at + 1, end);
+    const end = passPlain(body, this.#words, at + 1) + 1;
+    if (body[end - 1] !== BYTE.quote) return -1;
+    let place = this.#values.find(column, at, end);
     if (place < 0) {
-      place = this.#table.place(column, body.toString('latin1', at + 1, end).toLowerCase());
-      this.#values.add(column, { start: at + 1, end }, place);
+      place = this.#table.place(column, body.toString('latin1', at + 1, end - 1).toLowerCase());
+      this.#values.add(place);
     }
     this.#row[column] = place;
-    return end + 1;
+    return end;
   }
 
   /** A whole number without a sign: what a status code is. */
   #number(column: number, at: number): number {
     const body = this.#body;
-    let end = at;
+    let end = this.#repeated(column, at);
+    // It may go on.
+    if (end >= 0 && (body[end] === BYTE.comma || body[end] === BYTE.closeBrace)) return end;
+    end = at;
     while (isDigit(body[end] ?? 0)) end++;
     const isUsual = end > at && end - at <= DIGITS_MAX && (body[at] !== ZERO || end === at + 1);
     if (!isUsual || passValue(body, this.#words, at) !== end) return -1;
     let place = this.#values.find(column, at, end);
     if (place < 0) {
       place = this.#table.place(column, Number(body.toString('latin1', at, end)));
-      this.#values.add(column, { start: at, end }, place);
+      this.#values.add(place);
     }
     this.#row[column] = place;
     return end;
@@ -237,6 +253,8 @@ export class EventScanner {
   /** A list of plain texts, as JSON.stringify writes it. */
   #list(column: number, at: number): number {
     const body = this.#body;
+    const repeated = this.#repeated(column, at);
+    if (repeated >= 0) return repeated;
     if (body[at] !== BYTE.openBracket) return -1;
     let end = at + 1;
     if (body[end] !== BYTE.closeBracket) {
@@ -254,7 +272,7 @@ export class EventScanner {
     let place = this.#values.find(column, at, end);
     if (place < 0) {
       place = this.#table.place(column, JSON.parse(body.toString('latin1', at, end)) as string[]);
-      this.#values.add(column, { start: at, end }, place);
+      this.#values.add(place);
     }
     this.#row[column] = place;
     return end;
@@ -263,9 +281,13 @@ export class EventScanner {
   #time({ read }: ScanKey, at: number): number {
     const body = this.#body;
     if (body[at] !== BYTE.quote) return passValue(body, this.#words, at);
-    const end = passPlain(body, this.#words, at + 1);
-    if (body[end] !== BYTE.quote) return -1;
-    const micros = this.#times.micros(at + 1, end);
+    let micros = this.#times.usualMicros(at + 1);
+    let end = at + 1 + USUAL_LENGTH;
+    if (micros < 0) {
+      end = passPlain(body, this.#words, at + 1);
+      if (body[end] !== BYTE.quote) return -1;
+      micros = this.#times.micros(at + 1, end);
+    }
     if (read === READ.staged) this.#stageUs = micros;
     else this.#requestReceivedUs = micros;
     return end + 1;
@@ -273,15 +295,20 @@ export class EventScanner {
 
   /** What Go has for fields that were not sent. */
   #fillIn(): void {
-    for (const column of EMPTY_COLUMNS.ofEvent) this.#fillEmpty(column);
-    if (this.#hasObjectRef) for (const column of EMPTY_COLUMNS.ofObjectRef) this.#fillEmpty(column);
+    const { ofEvent, ofObjectRef } = EMPTY_COLUMNS;
+    for (let at = 0; at < ofEvent.length; at++) this.#fillEmpty(ofEvent[at] ?? 0);
+    for (let at = 0; this.#hasObjectRef && at < ofObjectRef.length; at++) {
+      this.#fillEmpty(ofObjectRef[at] ?? 0);
+    }
     const row = this.#row;
     for (let column = 0; column < row.length; column++)
       if (row[column] === NOT_SENT) row[column] = 0;
   }
 
   #fillEmpty(column: number): void {
-    if (this.#row[column] === NOT_SENT) this.#row[column] = this.#table.place(column, '');
+    if (this.#row[column] !== NOT_SENT) return;
+    if (this.#emptyPlaces[column] === 0) this.#emptyPlaces[column] = this.#table.place(column, '');
+    this.#row[column] = this.#emptyPlaces[column] ?? 0;
   }
 }
 

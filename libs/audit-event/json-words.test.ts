@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { WordText, isSameAt, passPlain, wordsOf } from './json-words';
+import { WordText, passPlain, wordsOf } from './json-words';
 import { passString } from './valid-json';
 
 /** Mostly plain characters of a string, with all that is not plain among them. */
@@ -73,22 +73,6 @@ test('passString takes what JSON.parse takes', () => {
       }
     }),
   );
-});
-
-test('isSameAt finds every byte that differs, at every place and length', () => {
-  for (let length = 0; length <= 21; length++) {
-    for (let offset = 0; offset < 4; offset++) {
-      const text = Buffer.from('abcdefghijklmnopqrstu'.slice(0, length));
-      const both = Buffer.concat([Buffer.alloc(offset, '"'), text, Buffer.from('"'), text]);
-      const other = offset + length + 1;
-      expect(isSameAt(wordsOf(both), offset, other, length)).toBe(true);
-      for (let at = 0; at < length; at++) {
-        const changed = Buffer.from(both);
-        changed[other + at] = 0xe9;
-        expect(isSameAt(wordsOf(changed), offset, other, length)).toBe(false);
-      }
-    }
-  }
 });
 
 test.each(['a', 'ab', 'abc', 'abcd', 'requestReceivedTimestamp'])(

@@ -45,23 +45,6 @@ function oddBytes(word: number): number {
   return ~plain & HIGH_BITS;
 }
 
-/** True if the same `length` bytes begin at both positions, neither of which is nearer to the end than that. */
-export function isSameAt(words: DataView, known: number, start: number, length: number): boolean {
-  const last = length - WORD_BYTES;
-  if (last < 0) {
-    for (let at = 0; at < length; at++) {
-      if (words.getUint8(known + at) !== words.getUint8(start + at)) return false;
-    }
-    return true;
-  }
-  // The end first: names differ there.
-  if (words.getInt32(known + last, true) !== words.getInt32(start + last, true)) return false;
-  for (let at = 0; at < last; at += WORD_BYTES) {
-    if (words.getInt32(known + at, true) !== words.getInt32(start + at, true)) return false;
-  }
-  return true;
-}
-
 /** A text of four bytes or more, to be found in a body word by word. */
 export class WordText {
   readonly length: number;
