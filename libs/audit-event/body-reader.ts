@@ -3,26 +3,8 @@ import { BodyError } from './body-error';
 import { EVENT_FIELDS } from './event-fields';
 import { BYTE, keyText, skipLoose, skipSpace, skipString, valueAfterKey } from './json-bytes';
 
-/** Positions in a body. */
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-/** One entry of a body, not parsed yet. */
-export interface BodyItem extends Range {
-  /** Path of the value that holds it. */
-  readonly path: string;
-  /** Its place in the list that holds it; NO_INDEX if it is in none. */
-  readonly index: number;
-  /** How many values lie before the one that holds it. */
-  readonly document: number;
-  /** Why it can be no event; undefined if it may be one. */
-  readonly reason: string | undefined;
-}
-
 /** The index of an item that is in no list. */
-export const NO_INDEX = -1;
+const NO_INDEX = -1;
 
 /** What is done while a body is read. */
 export interface ItemReader {
@@ -31,8 +13,8 @@ export interface ItemReader {
    * counted instead. Whoever reads items anyway spares the body a second walk.
    */
   end(start: number): number;
-  /** Takes the next item. */
-  item(item: BodyItem): void;
+  /** Takes the next item, not parsed yet; `reason` says why it can be no event, and is undefined if it may be one. */
+  item(start: number, end: number, reason: string | undefined): void;
 }
 
 /** Top-level keys by which an object without a list is known for an event, in lower case. */
@@ -53,7 +35,12 @@ const ITEMS_A_TURN = 16;
 export class BodyReader {
   /** Valid once the first item is yielded. */
   listSource = Source.UNSPECIFIED;
+  /** How many values lie before the one that is read. */
   private documents = 0;
+  /** Path of the value that holds the item that is handed over. */
+  private holder = '$';
+  /** Its place in the list that holds it; NO_INDEX if it is in none. */
+  private index = NO_INDEX;
   private itemCount = 0;
   private readonly begin: number;
 
@@ -85,8 +72,7 @@ export class BodyReader {
 
   private scalar(start: number): number {
     const end = this.valueEnd(start, '$');
-    const { documents: document } = this;
-    this.handOver({ start, end, path: '$', index: NO_INDEX, document, reason: NO_OBJECT });
+    this.handOverBare(start, end, NO_OBJECT);
     return end;
   }
 
@@ -114,8 +100,7 @@ export class BodyReader {
     at++;
     if (isList) return at;
     const reason = isEvent ? undefined : NO_EVENT;
-    const { documents: document } = this;
-    this.handOver({ start, end: at, path: '$', index: NO_INDEX, document, reason });
+    this.handOverBare(start, at, reason);
     if (this.isTurnOver()) yield;
     return at;
   }
@@ -134,7 +119,7 @@ export class BodyReader {
   }
 
   private *array(open: number, path: string): Generator<void, number> {
-    const { body, reader, documents: document } = this;
+    const { body, reader } = this;
     let at = skipSpace(body, open + 1);
     if (body[at] === BYTE.closeBracket) return at + 1;
     for (let index = 0; ; index++) {
@@ -142,7 +127,9 @@ export class BodyReader {
       const known = isObject ? reader.end(at) : -1;
       const end = known < 0 ? this.valueEnd(at, path) : known;
       const reason = isObject ? undefined : NO_OBJECT;
-      this.handOver({ start: at, end, path, index, document, reason });
+      this.holder = path;
+      this.index = index;
+      this.handOver(at, end, reason);
       if (this.isTurnOver()) yield;
       at = skipSpace(body, end);
       if (body[at] === BYTE.closeBracket) return at + 1;
@@ -155,16 +142,27 @@ export class BodyReader {
     return ++this.itemCount % ITEMS_A_TURN === 0;
   }
 
-  private handOver(item: BodyItem): void {
-    if (this.listSource === Source.UNSPECIFIED) {
-      this.listSource = sourceByFirstKey(this.body, item.start);
-    }
-    this.reader.item(item);
+  /** An item that is in no list. */
+  private handOverBare(start: number, end: number, reason: string | undefined): void {
+    this.holder = '$';
+    this.index = NO_INDEX;
+    this.handOver(start, end, reason);
   }
 
-  /** Where an item is: a path such as `$.items[3]`, after `byte N: ` if the body holds several values. */
-  placeOf({ path, index, document, start }: BodyItem): string {
-    return this.path(index === NO_INDEX ? path : `${path}[${index}]`, document, start);
+  private handOver(start: number, end: number, reason: string | undefined): void {
+    if (this.listSource === Source.UNSPECIFIED) {
+      this.listSource = sourceByFirstKey(this.body, start);
+    }
+    this.reader.item(start, end, reason);
+  }
+
+  /**
+   * Where the item is that begins at `start` and is just handed over: a path such as `$.items[3]`, after `byte N: ` if
+   * the body holds several values.
+   */
+  placeOf(start: number): string {
+    const { holder, index } = this;
+    return this.path(index === NO_INDEX ? holder : `${holder}[${index}]`, this.documents, start);
   }
 
   /** Key and position of the value of the member at `at`. */

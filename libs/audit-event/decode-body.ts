@@ -1,7 +1,7 @@
 import { Source } from '@auditing/proto/event';
-import { type BodyItem, BodyReader, type ItemReader, NO_INDEX } from './body-reader';
+import { BodyReader, type ItemReader } from './body-reader';
 import { type DecodedEvent, decodeEvent, tabledEvent } from './decoded-event';
-import { EventScanner, type ScannedEvent } from './event-scanner';
+import { EventScanner } from './event-scanner';
 import { EventTable } from './event-table';
 import { type BadItem, checkAnyGood, checkCount } from './split-body';
 import { startPace } from './pace';
@@ -53,7 +53,10 @@ class Decoding implements ItemReader {
   readonly badItems: BadItem[] = [];
   private readonly table = new EventTable();
   readonly scanner: EventScanner;
-  private scanned: ScannedEvent | undefined;
+  /** Where the item begins that was read last by its bytes. */
+  private scannedStart = -1;
+  /** The position after it; -1 if it is left to be parsed. */
+  private scannedEnd = -1;
 
   constructor(private readonly body: Buffer) {
     this.reader = new BodyReader(body, this);
@@ -61,25 +64,25 @@ class Decoding implements ItemReader {
   }
 
   end(start: number): number {
-    this.scanned = this.scanner.scan(start);
-    return this.scanned?.end ?? -1;
+    this.scannedStart = start;
+    this.scannedEnd = this.scanner.scan(start);
+    return this.scannedEnd;
   }
 
-  item(item: BodyItem): void {
-    const { start, end } = item;
+  item(start: number, end: number, reason: string | undefined): void {
     const bytes = this.body.subarray(start, end);
-    const decoded = item.reason ?? this.scannedEvent(item, bytes) ?? this.parsedEvent(bytes);
+    const decoded = reason ?? this.scannedEvent(start, bytes) ?? this.parsedEvent(bytes);
     if (typeof decoded === 'string') {
-      this.badItems.push({ at: this.reader.placeOf(item), bytes, reason: decoded });
+      this.badItems.push({ at: this.reader.placeOf(start), bytes, reason: decoded });
     } else this.events.push(decoded);
     checkCount(this.events.length + this.badItems.length);
   }
 
-  private scannedEvent({ index, start }: BodyItem, bytes: Buffer): DecodedEvent | undefined {
+  private scannedEvent(start: number, bytes: Buffer): DecodedEvent | undefined {
     // Who reads a list has asked already.
-    const scanned = index === NO_INDEX ? this.scanner.scan(start) : this.scanned;
-    if (scanned?.start !== start) return undefined;
-    const { row, source, bodies } = scanned;
+    if (this.scannedStart !== start) this.end(start);
+    if (this.scannedEnd < 0) return undefined;
+    const { row, source, bodies } = this.scanner;
     return tabledEvent(bytes, source === Source.UNSPECIFIED ? this.reader.listSource : source, {
       bodies,
       place: { table: this.table, row },

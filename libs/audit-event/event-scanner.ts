@@ -24,18 +24,6 @@ const NULL = 0x6e;
 /** Stands in a row for what was not sent. */
 const NOT_SENT = -1;
 
-/** What was read of an event beside its row. */
-export interface ScannedEvent {
-  readonly start: number;
-  /** The position after it. */
-  readonly end: number;
-  readonly row: number;
-  /** By its own keys; UNSPECIFIED if they do not say it. */
-  readonly source: Source;
-  /** Where its bodies are, from its own beginning on. */
-  readonly bodies: BodySpans;
-}
-
 /**
  * Reads events out of the bytes of a body, each in one pass that proves it to be valid JSON, and puts what rules and indexes
  * read of it into a table. Nothing is built but the texts of values that were not met before: this costs about what JSON.parse
@@ -54,7 +42,11 @@ export class EventScanner {
   readonly #row = new Int32Array(COLUMN_FIELDS.length);
   /** Of each column, the place of the empty text, once an event had none. */
   readonly #emptyPlaces = new Int32Array(COLUMN_FIELDS.length);
-  #source = Source.UNSPECIFIED;
+  /** Of the event that was read last, by its own keys; UNSPECIFIED if they do not say it. */
+  source = Source.UNSPECIFIED;
+  /** The row of the event that was read last. */
+  row = NOT_SENT;
+  #start = 0;
   #requestObject: Span | undefined;
   #responseObject: Span | undefined;
   #hasObjectRef = false;
@@ -74,11 +66,12 @@ export class EventScanner {
     this.#values.release();
   }
 
-  /** Reads the event that begins at `start`; undefined if that is for JSON.parse to do. */
-  scan(start: number): ScannedEvent | undefined {
-    if (this.#body[start] !== BYTE.openBrace) return undefined;
+  /** Reads the event that begins at `start`. The position after it; -1 if that is for JSON.parse to do. */
+  scan(start: number): number {
+    if (this.#body[start] !== BYTE.openBrace) return -1;
+    this.#start = start;
     this.#row.fill(NOT_SENT);
-    this.#source = Source.UNSPECIFIED;
+    this.source = Source.UNSPECIFIED;
     this.#requestObject = this.#responseObject = undefined;
     this.#hasObjectRef = false;
     this.#requestReceivedUs = this.#stageUs = 0;
@@ -86,16 +79,11 @@ export class EventScanner {
     if (end < 0) {
       // Values may be there now that no row has.
       this.#table.hasUnused = true;
-      return undefined;
+      return -1;
     }
     this.#fillIn();
-    return {
-      start,
-      end,
-      row: this.#table.addRow(this.#row, this.#requestReceivedUs, this.#stageUs),
-      source: this.#source,
-      bodies: this.#bodies(start),
-    };
+    this.row = this.#table.addRow(this.#row, this.#requestReceivedUs, this.#stageUs);
+    return end;
   }
 
   /** Reads the members of the object at `start`. The position after it; -1 if this is for JSON.parse to do. */
@@ -122,7 +110,7 @@ export class EventScanner {
       else {
         if (seen & key.bit) return -1;
         seen |= key.bit;
-        if (key.source !== Source.UNSPECIFIED) this.#source = key.source;
+        if (key.source !== Source.UNSPECIFIED) this.source = key.source;
         if (before) before.next = key;
         else keys.first = key;
         before = key;
@@ -168,13 +156,14 @@ export class EventScanner {
     return end;
   }
 
-  #bodies(start: number): BodySpans {
+  /** Where the bodies of the event that was read last are, from its own beginning on. */
+  get bodies(): BodySpans {
     const RequestObject = this.#requestObject;
     const ResponseObject = this.#responseObject;
     if (RequestObject === undefined && ResponseObject === undefined) return NO_BODIES;
     return {
-      RequestObject: from(start, RequestObject),
-      ResponseObject: from(start, ResponseObject),
+      RequestObject: from(this.#start, RequestObject),
+      ResponseObject: from(this.#start, ResponseObject),
     };
   }
 
@@ -210,7 +199,9 @@ export class EventScanner {
   }
 
   #newText(column: number, start: number, end: number): number {
-    const place = this.#table.place(column, this.#body.toString('latin1', start + 1, end - 1));
+    const text = this.#body.toString('latin1', start + 1, end - 1);
+    const isNew = this.#values.isWhole;
+    const place = isNew ? this.#table.newText(column, text) : this.#table.place(column, text);
     this.#values.add(place);
     return place;
   }

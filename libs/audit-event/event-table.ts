@@ -61,6 +61,11 @@ export class EventTable {
     return this.columns[column]?.place(value) ?? 0;
   }
 
+  /** As place, for a text that is none of those that `newText` put there before: it need not be looked for. */
+  newText(column: number, text: string): number {
+    return this.columns[column]?.newText(text) ?? 0;
+  }
+
   /** Adds an event by the places of its values, 0 for what it lacks, by column as in COLUMN_FIELDS; gives its row. */
   addRow(places: Int32Array, requestReceivedUs: number, stageUs: number): number {
     const row = this.rowCount;
@@ -141,7 +146,8 @@ class TableColumn {
   /** True if a value is not of the column's type: then two of them may have one cell. */
   hasOdd = false;
   private readonly kind: ColumnKind;
-  private readonly places = new Map<string, number>();
+  /** Of all cells; made once a value may be among them: a column of ids needs none. */
+  private places: Map<string, number> | undefined;
   private last: JsonValue | undefined;
   private lastPlace = 0;
 
@@ -159,18 +165,25 @@ class TableColumn {
     return this.lastPlace;
   }
 
+  newText(text: string): number {
+    if (this.places) return this.place(text);
+    this.values.push(text);
+    return this.cells.push(text);
+  }
+
   place(value: JsonValue): number {
+    const places = (this.places ??= new Map(this.cells.map((cell, at) => [cell, at + 1])));
     const cell = cellText(value, this.kind);
     if (!isOfKind(value, this.kind)) {
       this.hasOdd = true;
       this.values.push(value);
       return this.cells.push(cell);
     }
-    const known = this.places.get(cell);
+    const known = places.get(cell);
     if (known !== undefined) return known;
     this.values.push(value);
     const place = this.cells.push(cell);
-    this.places.set(cell, place);
+    places.set(cell, place);
     return place;
   }
 }

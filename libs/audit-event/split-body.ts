@@ -48,11 +48,10 @@ export function splitBody(body: Buffer): SplitBody {
   const badItems: BadItem[] = [];
   const reader = new BodyReader(body, {
     end: () => -1,
-    item(item) {
-      const { start, end, reason } = item;
+    item(start, end, reason) {
       const bytes = body.subarray(start, end);
       if (reason === undefined) slices.push(bytes);
-      else badItems.push({ at: reader.placeOf(item), bytes, reason });
+      else badItems.push({ at: reader.placeOf(start), bytes, reason });
       checkCount(slices.length + badItems.length);
     },
   });

@@ -33,6 +33,8 @@ export class ValueCache {
   readonly #places = new Int32Array(MAX_VALUES);
   /** Of each column, the value that was met last: what an event has in a field, the next one mostly has too. */
   readonly #last: Int32Array;
+  /** True as long as every value that was added is remembered: what is not found was never met. */
+  isWhole = true;
   #body: Buffer;
   #words: DataView;
   #count = 0;
@@ -115,9 +117,13 @@ export class ValueCache {
 
   /** Remembers the place of the bytes that `find` did not find just now. */
   add(place: number): void {
-    if (this.#slot === NO_SLOT) return;
+    if (this.#slot === NO_SLOT) {
+      this.isWhole = false;
+      return;
+    }
     if (this.#count === MAX_VALUES) {
       this.#clear();
+      this.isWhole = false;
       this.#slot = this.#hash & SLOT_MASK;
     }
     const entry = this.#count++;
@@ -134,6 +140,7 @@ export class ValueCache {
     this.#slots.fill(0);
     this.#last.fill(-1);
     this.#count = 0;
+    this.isWhole = true;
   }
 
   /** Whether the bytes of an entry are those from `start` to `end`, which are as many. */
