@@ -29,12 +29,12 @@ function rowsOfOneTable(
 ):
   | { readonly table: EventTable; readonly rows: readonly number[]; readonly isWhole: boolean }
   | undefined {
-  const table = events[0]?.tableRow?.table;
+  const table = events[0]?.table;
   if (!table) return undefined;
   const rows: number[] = [];
-  for (const { tableRow } of events) {
-    if (tableRow?.table !== table) return undefined;
-    rows.push(tableRow.row);
+  for (const event of events) {
+    if (event.table !== table) return undefined;
+    rows.push(event.row);
   }
   return { table, rows, isWhole: table.isWhole(rows) };
 }

@@ -84,8 +84,9 @@ class Decoding implements ItemReader {
     if (this.scannedEnd < 0) return undefined;
     const { row, source, bodies } = this.scanner;
     return tabledEvent(bytes, source === Source.UNSPECIFIED ? this.reader.listSource : source, {
-      bodies,
-      place: { table: this.table, row },
+      spans: bodies,
+      table: this.table,
+      row,
     });
   }
 

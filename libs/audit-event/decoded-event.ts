@@ -6,11 +6,8 @@ import type { EventTable } from './event-table';
 import { stripBodies } from './strip';
 import { microsFromText } from './timestamp';
 
-/** Where an event stands in a table. */
-export interface TableRow {
-  readonly table: EventTable;
-  readonly row: number;
-}
+/** The row of an event that is in no table. */
+const NO_ROW = -1;
 
 /** Which bodies an event has. */
 type Bodies = Readonly<Record<BodyField, boolean>>;
@@ -33,8 +30,9 @@ interface Read {
   readonly bodies: Bodies;
   /** Undefined until somebody asks for what no row holds. */
   readonly document: EventDocument | undefined;
-  /** Undefined until it is put into a table. */
-  readonly place: TableRow | undefined;
+  /** The table it was put into, and its row there; undefined and NO_ROW until then. */
+  readonly table: EventTable | undefined;
+  readonly row: number;
   /** Where its bodies are; undefined if nobody has looked. */
   readonly spans: BodySpans | undefined;
 }
@@ -43,7 +41,8 @@ interface Read {
 export class DecodedEvent implements EventFields {
   private readonly bodies: Bodies;
   private document: EventDocument | undefined;
-  private place: TableRow | undefined;
+  private inTable: EventTable | undefined;
+  private inRow: number;
   private readonly spans: BodySpans | undefined;
   /** Bodies that somebody asked for. */
   private built: Partial<Record<BodyField, JsonValue>> | undefined;
@@ -54,17 +53,23 @@ export class DecodedEvent implements EventFields {
     /** The event as received or, after `stripped`, as archived. */
     readonly bytes: Buffer,
     readonly source: Source,
-    { bodies, document, place, spans }: Read,
+    { bodies, document, table, row, spans }: Read,
   ) {
     this.bodies = bodies;
     this.document = document;
-    this.place = place;
+    this.inTable = table;
+    this.inRow = row;
     this.spans = spans;
   }
 
-  /** Its row, if it was put into a table. */
-  get tableRow(): TableRow | undefined {
-    return this.place;
+  /** The table it was put into, if it was. */
+  get table(): EventTable | undefined {
+    return this.inTable;
+  }
+
+  /** Its row in the table; below 0 without one. */
+  get row(): number {
+    return this.inRow;
   }
 
   /** Whether a workspace was filled in. */
@@ -74,24 +79,23 @@ export class DecodedEvent implements EventFields {
 
   /** RequestReceivedTimestamp in microseconds since 1970 (UTC); 0 where absent or unreadable. */
   get requestReceivedUs(): number {
-    const { place } = this;
-    if (place) return place.table.requestReceivedUs[place.row] ?? 0;
+    const { inTable: table, inRow: row } = this;
+    if (table) return table.requestReceivedUs[row] ?? 0;
     return microsFromText(this.get('RequestReceivedTimestamp'));
   }
 
   /** StageTimestamp, likewise. */
   get stageUs(): number {
-    const { place } = this;
-    return place
-      ? (place.table.stageUs[place.row] ?? 0)
-      : microsFromText(this.get('StageTimestamp'));
+    const { inTable: table, inRow: row } = this;
+    if (table) return table.stageUs[row] ?? 0;
+    return microsFromText(this.get('StageTimestamp'));
   }
 
   get(field: EventField): JsonValue | undefined {
-    const { place, spans } = this;
+    const { inTable: table, spans } = this;
     const isBody = field === 'RequestObject' || field === 'ResponseObject';
     let value: JsonValue | undefined;
-    if (place?.table.has(field)) value = place.table.value(field, place.row);
+    if (table?.has(field)) value = table.value(field, this.inRow);
     else value = isBody && spans ? this.body(field, spans) : this.whole().get(field);
     return field === 'Workspace' && (value ?? '') === '' ? this.filledWorkspace : value;
   }
@@ -115,14 +119,15 @@ export class DecodedEvent implements EventFields {
    * more, which few rules do.
    */
   moveInto(table: EventTable): void {
-    this.place = { table, row: table.add(this.whole()) };
+    this.inRow = table.add(this.whole());
+    this.inTable = table;
     this.letGo();
   }
 
   /** Lets go of JSON that was parsed for somebody who asked for more than its row holds. */
   letGo(): void {
     this.built = undefined;
-    if (this.place) this.document = undefined;
+    if (this.inTable) this.document = undefined;
   }
 
   /** The event as it is after a strip, in bytes and fields; itself where there is nothing to remove. */
@@ -137,7 +142,8 @@ export class DecodedEvent implements EventFields {
     const event = new DecodedEvent(bytes, this.source, {
       bodies,
       document: undefined,
-      place: this.place,
+      table: this.inTable,
+      row: this.inRow,
       spans: undefined,
     });
     event.filledWorkspace = this.filledWorkspace;
@@ -175,7 +181,8 @@ export function decodeEvent(bytes: Buffer, listSource: Source): DecodedEvent {
   return new DecodedEvent(bytes, sourceOf(document, listSource), {
     bodies,
     document,
-    place: undefined,
+    table: undefined,
+    row: NO_ROW,
     spans: undefined,
   });
 }
@@ -184,11 +191,15 @@ export function decodeEvent(bytes: Buffer, listSource: Source): DecodedEvent {
 export function tabledEvent(
   bytes: Buffer,
   source: Source,
-  { bodies: spans, place }: { readonly bodies: BodySpans; readonly place: TableRow },
+  {
+    spans,
+    table,
+    row,
+  }: { readonly spans: BodySpans; readonly table: EventTable; readonly row: number },
 ): DecodedEvent {
   const { RequestObject, ResponseObject } = spans;
   const bodies = bodiesOf(RequestObject !== undefined, ResponseObject !== undefined);
-  return new DecodedEvent(bytes, source, { bodies, document: undefined, place, spans });
+  return new DecodedEvent(bytes, source, { bodies, document: undefined, table, row, spans });
 }
 
 function sourceOf({ head }: EventDocument, listSource: Source): Source {

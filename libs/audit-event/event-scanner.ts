@@ -14,7 +14,7 @@ import {
   type ScanKey,
 } from './scan-keys';
 import { TimeReader, USUAL_LENGTH } from './time-reader';
-import { passString, passValue } from './valid-json';
+import { passPlainList, passString, passValue } from './valid-json';
 import { ValueCache } from './value-cache';
 
 const ZERO = 0x30;
@@ -246,20 +246,8 @@ export class EventScanner {
     const body = this.#body;
     const repeated = this.#repeated(column, at);
     if (repeated >= 0) return repeated;
-    if (body[at] !== BYTE.openBracket) return -1;
-    let end = at + 1;
-    if (body[end] !== BYTE.closeBracket) {
-      for (;;) {
-        if (body[end] !== BYTE.quote) return -1;
-        end = passPlain(body, this.#words, end + 1);
-        if (body[end] !== BYTE.quote) return -1;
-        end++;
-        if (body[end] === BYTE.closeBracket) break;
-        if (body[end] !== BYTE.comma) return -1;
-        end++;
-      }
-    }
-    end++;
+    const end = passPlainList(body, this.#words, at);
+    if (end < 0) return -1;
     let place = this.#values.find(column, at, end);
     if (place < 0) {
       place = this.#table.place(column, JSON.parse(body.toString('latin1', at, end)) as string[]);
@@ -286,11 +274,8 @@ export class EventScanner {
 
   /** What Go has for fields that were not sent. */
   #fillIn(): void {
-    const { ofEvent, ofObjectRef } = EMPTY_COLUMNS;
-    for (let at = 0; at < ofEvent.length; at++) this.#fillEmpty(ofEvent[at] ?? 0);
-    for (let at = 0; this.#hasObjectRef && at < ofObjectRef.length; at++) {
-      this.#fillEmpty(ofObjectRef[at] ?? 0);
-    }
+    for (const column of EMPTY_COLUMNS.ofEvent) this.#fillEmpty(column);
+    if (this.#hasObjectRef) for (const column of EMPTY_COLUMNS.ofObjectRef) this.#fillEmpty(column);
     const row = this.#row;
     for (let column = 0; column < row.length; column++)
       if (row[column] === NOT_SENT) row[column] = 0;

@@ -104,6 +104,25 @@ function passEscape(bytes: Buffer, position: number): number {
   return digits + 4;
 }
 
+/**
+ * The position after the list of plain texts at `position`, without white space, as JSON.stringify writes one; -1 if it is
+ * anything else.
+ */
+export function passPlainList(bytes: Buffer, words: DataView, position: number): number {
+  if (bytes[position] !== BYTE.openBracket) return -1;
+  let at = position + 1;
+  if (bytes[at] === BYTE.closeBracket) return at + 1;
+  for (;;) {
+    if (bytes[at] !== BYTE.quote) return -1;
+    at = passPlain(bytes, words, at + 1);
+    if (bytes[at] !== BYTE.quote) return -1;
+    at++;
+    if (bytes[at] === BYTE.closeBracket) return at + 1;
+    if (bytes[at] !== BYTE.comma) return -1;
+    at++;
+  }
+}
+
 function passWord(bytes: Buffer, position: number): number {
   const first = bytes[position] ?? 0;
   // Whole numbers without a sign are the most.
