@@ -68,19 +68,30 @@ export async function keptBatch(
   return {
     batch,
     positions: kept.map(({ verdict }) => verdict.event),
-    verdicts: {
-      ...decided.verdicts,
-      verdicts: kept.map(({ verdict }, event) =>
-        verdict.event === event ? verdict : { ...verdict, event },
-      ),
-      // Said once: by the batch that speaks for the whole part.
-      ignoredCount: range.count === decided.events.length ? decided.verdicts.ignoredCount : 0,
-    },
+    verdicts: keptVerdicts(decided, kept, range),
     packed: undefined,
     packedColumns: undefined,
     derivedFields: [],
     contentHash: Buffer.alloc(0),
     joined: undefined,
+  };
+}
+
+/** The verdicts of a batch. Where they are those of the whole part, the very object: its bytes are known already. */
+function keptVerdicts(
+  { verdicts, events }: DecidedPart,
+  kept: readonly KeptEvent[],
+  range: EventRange,
+): Verdicts {
+  const isWhole = range.count === events.length;
+  if (isWhole && kept.length === events.length) return verdicts;
+  return {
+    ...verdicts,
+    verdicts: kept.map(({ verdict }, event) =>
+      verdict.event === event ? verdict : { ...verdict, event },
+    ),
+    // Said once: by the batch that speaks for the whole part.
+    ignoredCount: isWhole ? verdicts.ignoredCount : 0,
   };
 }
 
