@@ -13,8 +13,11 @@ import { partSpan } from './part-span';
 import { PartReader, type PartReaderOptions } from './part-reader';
 import type { SpoolPart } from './spool';
 
-/** A cursor is saved no more often: what a replay from an older one sends again is answered as duplicate. */
-const SAVE_EVERY_MS = 100;
+/**
+ * A cursor is saved no more often, which takes two syncs of the disk that what is received waits for too: what a replay from an
+ * older one sends again is answered as duplicate.
+ */
+const SAVE_EVERY_MS = 250;
 
 /** Who is brought what was decided. */
 export interface Consumer {

@@ -2,7 +2,7 @@ import { Source, Strip } from '@auditing/proto/event';
 import type { BodySpans } from './body-spans';
 import { EventDocument, type BodyField } from './event-document';
 import type { EventField, EventFields, JsonValue } from './event-fields';
-import type { EventTable } from './event-table';
+import { columnPlace, type EventTable } from './event-table';
 import { stripBodies } from './strip';
 import { microsFromText } from './timestamp';
 
@@ -93,10 +93,12 @@ export class DecodedEvent implements EventFields {
 
   get(field: EventField): JsonValue | undefined {
     const { inTable: table, spans } = this;
-    const isBody = field === 'RequestObject' || field === 'ResponseObject';
+    const column = table && columnPlace(field);
     let value: JsonValue | undefined;
-    if (table?.has(field)) value = table.value(field, this.inRow);
-    else value = isBody && spans ? this.body(field, spans) : this.whole().get(field);
+    if (column !== undefined) value = table?.value(column, this.inRow);
+    else if (spans && (field === 'RequestObject' || field === 'ResponseObject'))
+      value = this.body(field, spans);
+    else value = this.whole().get(field);
     return field === 'Workspace' && (value ?? '') === '' ? this.filledWorkspace : value;
   }
 

@@ -13,7 +13,7 @@ interface Group {
 }
 
 const FIELDS = COLUMN_FIELDS.map((field) => ({ field, eventField: eventFieldOf(field) }));
-const PLACES: Partial<Record<EventField, number>> = Object.fromEntries(
+const PLACES: ReadonlyMap<EventField, number> = new Map(
   FIELDS.flatMap(({ eventField }, place) => (eventField ? [[eventField, place] as const] : [])),
 );
 const PLACE_OF_FIELD: ReadonlyMap<Field, number> = new Map(
@@ -37,6 +37,11 @@ function groups(): readonly Group[] {
 
 const FIRST_ROWS = 16;
 const WIDTH = FIELDS.length;
+
+/** The place of the column of a field in each table; undefined for a field that has none. */
+export function columnPlace(field: EventField): number | undefined {
+  return PLACES.get(field);
+}
 
 /**
  * What rules and indexes read of some events, a row each: filled while each event is read, so that nobody has to hold
@@ -90,14 +95,8 @@ export class EventTable {
     return this.addRow(parsed, received, microsFromText(document.top(STAGED)));
   }
 
-  /** True if a field has a column here. */
-  has(field: EventField): boolean {
-    return PLACES[field] !== undefined;
-  }
-
-  /** The value of a field that has a column here, as EventFields says, but for a workspace that was filled in. */
-  value(field: EventField, row: number): JsonValue | undefined {
-    const column = PLACES[field] ?? 0;
+  /** A value by the place of its column, as EventFields says, but for a workspace that was filled in. */
+  value(column: number, row: number): JsonValue | undefined {
     return this.columns[column]?.values[(this.places[row * WIDTH + column] ?? 0) - 1];
   }
 
