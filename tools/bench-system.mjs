@@ -77,6 +77,7 @@ async function compare({ print, figures, quick }, targets, { all, plan }) {
   for (const [kind, workload] of Object.entries(all)) {
     if (quick && kind === 'metadata') continue;
     const isLarge = kind === 'bodies';
+    if (isLarge) await notePeaks(figures, targets, 'ordinary_rss_peak_mib');
     const results = Object.fromEntries(names.map((name) => [name, []]));
     for (let i = 0; i < (isLarge ? plan.largeRounds : plan.rounds); i += 1) {
       for (const name of names) {
@@ -224,17 +225,37 @@ async function rulesOf({ root, scratch, ruleResource }, count) {
   return { folder, configDir };
 }
 
-async function memory({ print, figures }, targets) {
-  print('memory      peak MiB  at the end MiB');
-  for (const [name, { processes }] of Object.entries(targets)) {
-    if (name === 'floor' || name === 'naive') continue;
-    for (const process of processes) {
-      const { rssBytes, rssPeakBytes } = await process.usage();
-      const key = processes.length === 1 ? name : `${name}_${process.name}`;
-      figures.set(`${key}_rss_peak_mib`, rssPeakBytes / MIB);
-      print(
-        `${process.name.padEnd(11)} ${(rssPeakBytes / MIB).toFixed(0).padStart(8)} ${(rssBytes / MIB).toFixed(0).padStart(15)}`,
-      );
-    }
+/** Peaks up to now, under `<set-up or service>_<name>`. */
+async function notePeaks(figures, targets, name) {
+  for (const { key, process } of processesOf(targets)) {
+    const { rssPeakBytes } = await process.usage();
+    figures.set(`${key}_${name}`, rssPeakBytes / MIB);
   }
+}
+
+async function memory({ print, figures }, targets) {
+  await notePeaks(figures, targets, 'rss_peak_mib');
+  print('memory, MiB   peak, ordinary bodies   peak, 13 KB an event too   at the end');
+  for (const { key, process } of processesOf(targets)) {
+    const { rssBytes } = await process.usage();
+    const peaks = ['ordinary_rss_peak_mib', 'rss_peak_mib'].map(
+      (one) => figures.values[`${key}_${one}`],
+    );
+    const [ordinary, all, end] = [...peaks, rssBytes / MIB].map((mib) => mib.toFixed(0));
+    print(
+      `${process.name.padEnd(13)} ${ordinary.padStart(21)} ${all.padStart(26)} ${end.padStart(12)}`,
+    );
+  }
+}
+
+/** The processes of ours. */
+function processesOf(targets) {
+  return Object.entries(targets)
+    .filter(([name]) => name !== 'floor' && name !== 'naive')
+    .flatMap(([name, { processes }]) =>
+      processes.map((process) => ({
+        key: processes.length === 1 ? name : `${name}_${process.name}`,
+        process,
+      })),
+    );
 }
