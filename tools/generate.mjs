@@ -1,15 +1,17 @@
 // Generates libs/proto/gen from proto/: TypeScript by ts-proto, and the descriptor set that server reflection
 // serves. Run by `npm run generate`; CI runs it again and fails if anything differs.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = (...args) => execFileSync('npx', ['buf', ...args], { cwd: root, stdio: 'inherit' });
 
 run('generate');
+for (const name of readdirSync(join(root, 'libs/proto/gen'), { recursive: true }))
+  if (name.endsWith('.ts')) useOneWriter(join(root, 'libs/proto/gen', name));
 
 const scratch = mkdtempSync(join(tmpdir(), 'descriptors-'));
 run('build', '--exclude-source-info', '-o', join(scratch, 'descriptors.binpb'));
@@ -25,3 +27,22 @@ export const DESCRIPTOR_SET = Buffer.from(
 );
 `,
 );
+
+/**
+ * Messages to other services are written by the one writer of libs/proto/encoded.ts: generated code makes a new one for each, which
+ * grows by doubling, and copies what it wrote twice.
+ */
+function useOneWriter(path) {
+  const before = readFileSync(path, 'utf8');
+  const after = before.replaceAll(
+    /Buffer\.from\((\w+)\.encode\(value\)\.finish\(\)\)/g,
+    'serialized($1, value)',
+  );
+  if (after === before) return;
+  const firstImport = after.indexOf('import ');
+  const from = relative(dirname(path), join(root, 'libs/proto/encoded'));
+  writeFileSync(
+    path,
+    `${after.slice(0, firstImport)}import { serialized } from "${from}";\n${after.slice(firstImport)}`,
+  );
+}

@@ -55,7 +55,10 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
   const followed = new FollowedJournal({
     journal,
     memoryBytes: MEMORY_BYTES,
-    decode: ({ position, next, data }) => ({ position, next, decision: Decision.decode(data) }),
+    decode: ({ position, next, data }) => ({
+      entry: { position, next, decision: Decision.decode(data) },
+      bytes: MEMORY_FACTOR * data.length,
+    }),
   });
   return {
     get start() {

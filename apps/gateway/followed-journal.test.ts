@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openJournal } from '@auditing/journal/open-journal';
-import { FollowedJournal } from './followed-journal';
+import { FollowedJournal, type Written } from './followed-journal';
 
 /** A sixteenth of it is one entry. */
 const MEMORY_BYTES = 1600;
@@ -20,13 +20,17 @@ afterEach(async () => {
 });
 
 /** A journal with entries of 100 bytes of memory each, and a clock that stands still. */
-async function followed(count: number) {
+async function followed(count: number, memoryBytes = MEMORY_BYTES) {
   const journal = await openJournal({ directory: folder });
   const clock = { ms: 1_000 };
+  const readBack: number[] = [];
   const all = new FollowedJournal({
     journal,
-    decode: ({ position, next }) => ({ position, next }),
-    memoryBytes: MEMORY_BYTES,
+    decode: ({ position, next }) => {
+      readBack.push(position);
+      return { entry: { position, next }, bytes: 100 };
+    },
+    memoryBytes,
     now: () => clock.ms,
   });
   const records = Array.from({ length: count }, () => Buffer.from('entry'));
@@ -34,7 +38,7 @@ async function followed(count: number) {
   positions.forEach((position, index) =>
     all.add({ position, next: positions[index + 1] ?? end }, 100),
   );
-  return { all, clock, positions, end, close: () => journal.close() };
+  return { all, clock, positions, end, readBack, close: () => journal.close() };
 }
 
 /** Whether a promise is settled once all that is due has run. */
@@ -77,5 +81,46 @@ test('nobody waits longer than was said', async () => {
   const waiting = all.room(1);
   clock.ms += 1;
   await waiting;
+  await close();
+});
+
+/** The positions that a reader gets who begins at the first one, and reads no further than `end`. */
+async function readAll(all: FollowedJournal<Written>, end: number): Promise<number[]> {
+  const seen: number[] = [];
+  for await (const { position, next } of all.follow(0, new AbortController().signal)) {
+    seen.push(position);
+    if (next >= end) break;
+  }
+  return seen;
+}
+
+test('when memory is full those stay that are needed first', async () => {
+  const { all, positions, end, readBack, close } = await followed(5, 300);
+  expect(await readAll(all, end)).toEqual(positions);
+  expect(readBack).toEqual(positions.slice(3));
+  await close();
+});
+
+test('what one reader reads back is in memory for those who come after', async () => {
+  const { all, positions, end, readBack, close } = await followed(5, 300);
+  const [, , third = 0] = positions;
+  await readAll(all, end);
+  all.release(third);
+  readBack.length = 0;
+  // For the last two there is no room while the first three are held.
+  expect(await readAll(all, end)).toEqual(positions);
+  expect(await readAll(all, end)).toEqual(positions);
+  const [first = 0, second = 0, , fourth = 0, fifth = 0] = positions;
+  expect(readBack).toEqual([first, second, fourth, fifth, fourth, fifth]);
+  await close();
+});
+
+test('an entry that was read back before it was added is counted once', async () => {
+  const { all, positions, end, close } = await followed(2, 300);
+  const [first = 0, second = 0] = positions;
+  all.add({ position: first, next: second }, 100);
+  all.add({ position: first, next: second }, 100);
+  all.add({ position: second, next: end }, 100);
+  expect(await readAll(all, end)).toEqual(positions);
   await close();
 });

@@ -10,9 +10,9 @@ export interface Written {
 /** How a journal is followed. */
 export interface FollowedJournalOptions<Entry> {
   readonly journal: Journal;
-  /** Reads an entry out of its record. */
-  readonly decode: (record: JournalRecord) => Entry;
-  /** Most bytes of memory for fresh entries. */
+  /** Reads an entry out of its record, and says about how many bytes of memory it takes. */
+  readonly decode: (record: JournalRecord) => { readonly entry: Entry; readonly bytes: number };
+  /** Most bytes of memory for entries. */
   readonly memoryBytes: number;
   /** Milliseconds of a clock that only goes on; that of the process unless a test gives another. */
   readonly now?: () => number;
@@ -29,24 +29,27 @@ const STANDSTILL_MS = 500;
 const CROWDED = 1 / 16;
 
 /** An entry in memory. */
-interface Fresh<Entry> {
+interface Held<Entry> {
   /** Undefined once it has been let go of. */
   entry: Entry | undefined;
   readonly bytes: number;
 }
 
 /**
- * A journal whose last entries are kept in memory as well: whoever keeps up with it reads nothing back from disk and
- * decodes nothing. They are let go of when all are done with them, or when they become too many, which costs only time.
+ * A journal whose entries are kept in memory as well until all are done with them: whoever keeps up with it reads nothing back
+ * from disk and decodes nothing.
+ *
+ * When they become too many, those are let go of that will be needed last, for all that read go forward. An entry that somebody
+ * reads back is kept again, for the others who come after: what has fallen behind is decoded once more, not once more by each.
  */
 export class FollowedJournal<Entry extends Written> {
-  /** In order of position. */
-  readonly #fresh = new Map<number, Fresh<Entry>>();
+  /** By position, in no order. */
+  readonly #held = new Map<number, Held<Entry>>();
   readonly #wake = new Set<() => void>();
   /** Of those who wait for room. */
   readonly #wakeWaiting = new Set<() => void>();
   readonly #options: FollowedJournalOptions<Entry>;
-  #freshBytes = 0;
+  #heldBytes = 0;
   /** When something was let go of the last time. */
   #releasedAt = -Infinity;
 
@@ -56,19 +59,14 @@ export class FollowedJournal<Entry extends Written> {
 
   /** Keeps an entry that has just been written, at about so many bytes of memory, and tells all that follow. */
   add(entry: Entry, bytes: number): void {
-    this.#fresh.set(entry.position, { entry, bytes });
-    this.#freshBytes += bytes;
-    for (const position of this.#fresh.keys()) {
-      if (this.#freshBytes <= this.#options.memoryBytes) break;
-      this.#drop(position);
-    }
+    this.#hold(entry, bytes);
     for (const wake of this.#wake) wake();
   }
 
   /** Lets go of what lies before `position`. It can still be read from disk, until it is trimmed. */
   release(position: number): void {
-    for (const at of this.#fresh.keys()) {
-      if (at >= position) break;
+    for (const at of this.#held.keys()) {
+      if (at >= position) continue;
       this.#drop(at);
       this.#releasedAt = this.#now();
     }
@@ -76,12 +74,12 @@ export class FollowedJournal<Entry extends Written> {
   }
 
   /**
-   * Resolves once the fresh entries take a sixteenth of their memory at most: who writes faster than others read is held up a
+   * Resolves once the entries take a sixteenth of their memory at most: who writes faster than others read is held up a
    * little, which costs less than to read back from disk what fell out of memory. It waits `ms` at most, and not at all for
    * readers that have come to a standstill: they need no memory.
    */
   async room(ms: number): Promise<void> {
-    const isCrowded = (): boolean => this.#freshBytes > this.#options.memoryBytes * CROWDED;
+    const isCrowded = (): boolean => this.#heldBytes > this.#options.memoryBytes * CROWDED;
     const until = this.#now() + ms;
     while (isCrowded() && this.#now() - this.#releasedAt < STANDSTILL_MS) {
       const leftMs = until - this.#now();
@@ -105,21 +103,21 @@ export class FollowedJournal<Entry extends Written> {
    * @throws {JournalCorruptError} at a record that cannot be read; its `next` is where reading can go on.
    */
   async *follow(from: number, signal: AbortSignal): AsyncGenerator<Entry, void> {
-    const { journal, decode } = this.#options;
+    const { journal } = this.#options;
     let position = Math.max(journal.start, Math.min(from, journal.end));
     const aborted = (): boolean => signal.aborted;
     while (!aborted()) {
-      const fresh = this.#at(position);
-      if (fresh) {
-        yield fresh;
-        position = fresh.next;
+      const held = this.#at(position);
+      if (held) {
+        yield held;
+        position = held.next;
         continue;
       }
       const { end } = journal;
       const before = position;
       // Without the signal: a read that is cut short would look like the end.
       for await (const record of journal.read(position)) {
-        yield this.#at(record.position) ?? decode(record);
+        yield this.#at(record.position) ?? this.#readBack(record);
         position = record.next;
         if (aborted() || this.#at(position)) break;
       }
@@ -132,17 +130,31 @@ export class FollowedJournal<Entry extends Written> {
   }
 
   #at(position: number): Entry | undefined {
-    return this.#fresh.get(position)?.entry;
+    return this.#held.get(position)?.entry;
+  }
+
+  #readBack(record: JournalRecord): Entry {
+    const { entry, bytes } = this.#options.decode(record);
+    this.#hold(entry, bytes);
+    return entry;
+  }
+
+  #hold(entry: Entry, bytes: number): void {
+    // Somebody may have read it back before it was added here.
+    this.#drop(entry.position);
+    this.#held.set(entry.position, { entry, bytes });
+    this.#heldBytes += bytes;
+    while (this.#heldBytes > this.#options.memoryBytes) this.#drop(Math.max(...this.#held.keys()));
   }
 
   #drop(position: number): void {
-    const fresh = this.#fresh.get(position);
-    if (!fresh) return;
+    const held = this.#held.get(position);
+    if (!held) return;
     // A Map makes itself a new table now and then. The old ones keep what was in them, and each the one after it: to the
     // collector of young objects, once one of them has grown old, nothing that was ever here would be garbage.
-    fresh.entry = undefined;
-    this.#freshBytes -= fresh.bytes;
-    this.#fresh.delete(position);
+    held.entry = undefined;
+    this.#heldBytes -= held.bytes;
+    this.#held.delete(position);
   }
 
   /** Resolves once the durable end lies beyond `end`, or the signal aborts. */

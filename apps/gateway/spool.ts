@@ -198,10 +198,8 @@ export class Spool {
       const position = positions[index] ?? end;
       rememberDecoded(batch, events);
       const next = positions[index + 1] ?? end;
-      this.#followed.add(
-        { position, next, batch, listSource, traceParent, probe },
-        MEMORY_FACTOR * (batch.block?.rawBytes ?? 0),
-      );
+      const part = { position, next, batch, listSource, traceParent, probe };
+      this.#followed.add(part, memoryOf(batch));
     });
   }
 
@@ -277,8 +275,15 @@ function cutParts(events: readonly DecodedEvent[]): DecodedEvent[][] {
   return parts;
 }
 
-function partOf({ position, next, data }: JournalRecord): SpoolPart {
+function partOf({ position, next, data }: JournalRecord): { entry: SpoolPart; bytes: number } {
   const { batch, listSource, traceParent, probe } = SpooledPart.decode(data);
   if (!batch) throw new SpoolFailedError(`spool: the record at ${position} holds no batch`);
-  return { position, next, batch, listSource, traceParent, probe };
+  return {
+    entry: { position, next, batch, listSource, traceParent, probe },
+    bytes: memoryOf(batch),
+  };
+}
+
+function memoryOf({ block }: EventBatch): number {
+  return MEMORY_FACTOR * (block?.rawBytes ?? 0);
 }

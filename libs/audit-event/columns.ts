@@ -1,5 +1,5 @@
 import { type Column, Field, Source } from '@auditing/proto/event';
-import { columnFieldOf, columnKind, eventFieldOf } from './column-fields';
+import { columnKind, eventFieldOf, type ColumnKind } from './column-fields';
 import { type DecodedEvent, decodeEvent } from './decoded-event';
 import type { EventField, EventFields, JsonValue } from './event-fields';
 import { ColumnBuilder, cellText, sourceText, type EventTable } from './event-table';
@@ -73,55 +73,54 @@ export class MissingColumnError extends Error {
 
 /** The columns of a batch, ready to be read by row. */
 export class ColumnTable {
-  private readonly byField: ReadonlyMap<Field, Column>;
-  /** Lists out of their JSON text, each parsed once. */
-  private readonly parsed = new Map<string, JsonValue>();
+  private readonly byField = new Map<EventField, ReadColumn>();
 
   constructor(columns: readonly Column[]) {
-    this.byField = new Map(columns.map((column) => [column.field, column]));
+    for (const column of columns) {
+      const field = eventFieldOf(column.field);
+      if (field !== undefined) this.byField.set(field, new ReadColumn(field, column));
+    }
   }
 
-  /** True if the field was sent. */
-  has(field: Field): boolean {
-    return this.byField.has(field);
+  /** The column of a field; undefined if it was not sent. */
+  column(field: EventField): ReadColumn | undefined {
+    return this.byField.get(field);
+  }
+}
+
+/** One column of a batch. */
+class ReadColumn {
+  private readonly kind: ColumnKind;
+  /** Values that were read, by their place: a list out of its JSON text is parsed once. */
+  private readonly read: JsonValue[] = [];
+
+  constructor(
+    private readonly field: EventField,
+    private readonly column: Column,
+  ) {
+    this.kind = columnKind(column.field);
   }
 
   /**
-   * A cell as it is written; undefined where the event has no such field.
+   * A cell as a value; undefined where the event has no such field.
    *
-   * Throws MissingColumnError if there is no such column or it does not reach as far as `row`.
+   * Throws MissingColumnError if the column does not reach as far as `row`.
    */
-  text(field: Field, row: number): string | undefined {
-    const column = this.byField.get(field);
-    const place = column?.rows[row];
+  value(row: number): JsonValue | undefined {
+    const place = this.column.rows[row];
     if (place === 0) return undefined;
-    const text = place === undefined ? undefined : column?.values[place - 1];
-    if (text === undefined) throw new MissingColumnError(eventFieldOf(field) ?? Field[field]);
-    return text;
+    const text = place === undefined ? undefined : this.column.values[place - 1];
+    if (place === undefined || text === undefined) throw new MissingColumnError(this.field);
+    if (this.kind === 'text') return text;
+    let value = this.read[place];
+    if (value === undefined) this.read[place] = value = valueOf(text, this.kind);
+    return value;
   }
+}
 
-  /** A cell as a value. */
-  value(field: Field, row: number): JsonValue | undefined {
-    const text = this.text(field, row);
-    if (text === undefined) return undefined;
-    switch (columnKind(field)) {
-      case 'text':
-        return text;
-      case 'number':
-        return String(Number(text)) === text ? Number(text) : text;
-      case 'list':
-        return this.list(text);
-    }
-  }
-
-  private list(text: string): JsonValue {
-    let list = this.parsed.get(text);
-    if (list === undefined) {
-      list = JSON.parse(text) as JsonValue;
-      this.parsed.set(text, list);
-    }
-    return list;
-  }
+function valueOf(text: string, kind: 'number' | 'list'): JsonValue {
+  if (kind === 'list') return JSON.parse(text) as JsonValue;
+  return String(Number(text)) === text ? Number(text) : text;
 }
 
 /** One row of columns and, where it was sent, the whole event, which is parsed when a field without a column is read. */
@@ -150,10 +149,8 @@ export class ColumnEvent implements EventFields {
   }
 
   private sent(field: EventField): JsonValue | undefined {
-    const column = columnFieldOf(field);
-    return column !== undefined && this.table.has(column)
-      ? this.table.value(column, this.row)
-      : this.whole(field).get(field);
+    const column = this.table.column(field);
+    return column ? column.value(this.row) : this.whole(field).get(field);
   }
 
   private whole(asked: string): DecodedEvent {

@@ -51,7 +51,7 @@ class Decoding implements ItemReader {
   readonly reader: BodyReader;
   readonly events: DecodedEvent[] = [];
   readonly badItems: BadItem[] = [];
-  private readonly table = new EventTable();
+  readonly table = new EventTable();
   readonly scanner: EventScanner;
   /** Where the item begins that was read last by its bytes. */
   private scannedStart = -1;
@@ -82,12 +82,11 @@ class Decoding implements ItemReader {
     // Who reads a list has asked already.
     if (this.scannedStart !== start) this.end(start);
     if (this.scannedEnd < 0) return undefined;
-    const { row, source, bodies } = this.scanner;
-    return tabledEvent(bytes, source === Source.UNSPECIFIED ? this.reader.listSource : source, {
-      spans: bodies,
-      table: this.table,
-      row,
-    });
+    return scannedEvent(this.scanner, bytes, this);
+  }
+
+  get listSource(): Source {
+    return this.reader.listSource;
   }
 
   private parsedEvent(bytes: Buffer): DecodedEvent | string {
@@ -95,6 +94,16 @@ class Decoding implements ItemReader {
     if (typeof decoded !== 'string') decoded.moveInto(this.table);
     return decoded;
   }
+}
+
+/** The event that a scanner has read last; its bytes are these. */
+export function scannedEvent(
+  { row, source, bodies }: EventScanner,
+  bytes: Buffer,
+  { table, listSource }: { readonly table: EventTable; readonly listSource: Source },
+): DecodedEvent {
+  const known = source === Source.UNSPECIFIED ? listSource : source;
+  return tabledEvent(bytes, known, { spans: bodies, table, row });
 }
 
 /** The event, or why it is none. */

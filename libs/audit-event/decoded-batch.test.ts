@@ -49,3 +49,32 @@ test('keys are SHA-256 of the bytes, in order', () => {
     expect(keyAt(keys, index).equals(expected)).toBe(true);
   });
 });
+
+test('events are read as they were when they came, the unusual ones too', async () => {
+  const texts = [
+    '{"auditID":"a","verb":"GET","user":{"username":"u"},"responseStatus":{"code":200}}',
+    // A key twice: for JSON.parse.
+    '{"auditID":"b","verb":"get","verb":"list"}',
+    '{"AuditID":"c","Verb":"create","RequestObject":{"a":[1]}}',
+  ];
+  const slices = texts.map((text) => Buffer.from(text));
+  const made = { ...(await batch()), block: await compressBlock(slices) };
+  const received = { ...made, sliceBytes: slices.map(({ length }) => length), eventCount: 3 };
+  const events = await decodedEvents(received, Source.KUBERNETES);
+  expect(events.map((event) => event.get('AuditID'))).toEqual(['a', 'b', 'c']);
+  expect(events.map((event) => event.get('Verb'))).toEqual(['get', 'list', 'create']);
+  expect(events.map((event) => event.get('ResponseStatus.code'))).toEqual([
+    200,
+    undefined,
+    undefined,
+  ]);
+  expect(events[2]?.get('RequestObject')).toEqual({ a: [1] });
+  expect(events.every(({ table }) => table === events[0]?.table)).toBe(true);
+});
+
+test('lengths that cut an event in two are refused, though they add up', async () => {
+  const made = await batch();
+  const [first = 0, second = 0] = made.sliceBytes;
+  const wrong = { ...made, sliceBytes: [first + 1, second - 1] };
+  await expect(decodedEvents(wrong, Source.KUBERNETES)).rejects.toThrow(SyntaxError);
+});

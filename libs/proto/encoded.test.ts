@@ -1,4 +1,4 @@
-import { encoded, encodedOnce, encodedWith } from './encoded';
+import { encoded, encodedOnce, encodedWith, serialized } from './encoded';
 import { KeptBatch } from './gen/auditing/v1/archive';
 import { Block, Codec, EventBatch, Field, Verdicts } from './gen/auditing/v1/event';
 
@@ -74,4 +74,10 @@ test('a message is written once, a copy of it anew', () => {
     Verdicts.encode(Verdicts.create({ ignoredCount: 8 })).finish(),
   );
   expect(verdicts).toEqual(Verdicts.create({ ignoredCount: 7 }));
+});
+
+test('gRPC gets the same bytes in a Buffer', () => {
+  const bytes = serialized(EventBatch, batchOf(1_000));
+  expect(Buffer.isBuffer(bytes)).toBe(true);
+  expect(bytes).toEqual(Buffer.from(plainly(batchOf(1_000))));
 });

@@ -23,6 +23,12 @@ export function encoded<Message>(encoder: Encoder<Message>, message: Message): U
   return bytes;
 }
 
+/** As `encoded`, in a Buffer: what gRPC takes. */
+export function serialized<Message>(encoder: Encoder<Message>, message: Message): Buffer {
+  const { buffer, byteOffset, byteLength } = encoded(encoder, message);
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
+
 /** A field that holds a message, in bytes. */
 export interface EncodedField {
   readonly number: number;

@@ -5,6 +5,7 @@
 // source: auditing/v1/alert.proto
 
 /* eslint-disable */
+import { serialized } from "../../../encoded";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -3796,9 +3797,9 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/Raise" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: RaiseRequest): Buffer => Buffer.from(RaiseRequest.encode(value).finish()),
+    requestSerialize: (value: RaiseRequest): Buffer => serialized(RaiseRequest, value),
     requestDeserialize: (value: Buffer): RaiseRequest => RaiseRequest.decode(value),
-    responseSerialize: (value: RaiseResponse): Buffer => Buffer.from(RaiseResponse.encode(value).finish()),
+    responseSerialize: (value: RaiseResponse): Buffer => serialized(RaiseResponse, value),
     responseDeserialize: (value: Buffer): RaiseResponse => RaiseResponse.decode(value),
   },
   /**
@@ -3809,9 +3810,9 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/RaiseStream" as const,
     requestStream: true as const,
     responseStream: true as const,
-    requestSerialize: (value: RaiseRequest): Buffer => Buffer.from(RaiseRequest.encode(value).finish()),
+    requestSerialize: (value: RaiseRequest): Buffer => serialized(RaiseRequest, value),
     requestDeserialize: (value: Buffer): RaiseRequest => RaiseRequest.decode(value),
-    responseSerialize: (value: RaiseResponse): Buffer => Buffer.from(RaiseResponse.encode(value).finish()),
+    responseSerialize: (value: RaiseResponse): Buffer => serialized(RaiseResponse, value),
     responseDeserialize: (value: Buffer): RaiseResponse => RaiseResponse.decode(value),
   },
   /**
@@ -3823,9 +3824,9 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/List" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListRequest): Buffer => Buffer.from(ListRequest.encode(value).finish()),
+    requestSerialize: (value: ListRequest): Buffer => serialized(ListRequest, value),
     requestDeserialize: (value: Buffer): ListRequest => ListRequest.decode(value),
-    responseSerialize: (value: ListResponse): Buffer => Buffer.from(ListResponse.encode(value).finish()),
+    responseSerialize: (value: ListResponse): Buffer => serialized(ListResponse, value),
     responseDeserialize: (value: Buffer): ListResponse => ListResponse.decode(value),
   },
   /**
@@ -3838,9 +3839,9 @@ export const AlertServiceService = {
     requestStream: false as const,
     responseStream: true as const,
     requestSerialize: (value: AlertServiceWatchRequest): Buffer =>
-      Buffer.from(AlertServiceWatchRequest.encode(value).finish()),
+      serialized(AlertServiceWatchRequest, value),
     requestDeserialize: (value: Buffer): AlertServiceWatchRequest => AlertServiceWatchRequest.decode(value),
-    responseSerialize: (value: AlertStatus): Buffer => Buffer.from(AlertStatus.encode(value).finish()),
+    responseSerialize: (value: AlertStatus): Buffer => serialized(AlertStatus, value),
     responseDeserialize: (value: Buffer): AlertStatus => AlertStatus.decode(value),
   },
   /**
@@ -3853,9 +3854,9 @@ export const AlertServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: AlertServiceGetRequest): Buffer =>
-      Buffer.from(AlertServiceGetRequest.encode(value).finish()),
+      serialized(AlertServiceGetRequest, value),
     requestDeserialize: (value: Buffer): AlertServiceGetRequest => AlertServiceGetRequest.decode(value),
-    responseSerialize: (value: AlertStatus): Buffer => Buffer.from(AlertStatus.encode(value).finish()),
+    responseSerialize: (value: AlertStatus): Buffer => serialized(AlertStatus, value),
     responseDeserialize: (value: Buffer): AlertStatus => AlertStatus.decode(value),
   },
   /** The receivers in use, and how they fare. */
@@ -3863,10 +3864,10 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/ListReceivers" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListReceiversRequest): Buffer => Buffer.from(ListReceiversRequest.encode(value).finish()),
+    requestSerialize: (value: ListReceiversRequest): Buffer => serialized(ListReceiversRequest, value),
     requestDeserialize: (value: Buffer): ListReceiversRequest => ListReceiversRequest.decode(value),
     responseSerialize: (value: ListReceiversResponse): Buffer =>
-      Buffer.from(ListReceiversResponse.encode(value).finish()),
+      serialized(ListReceiversResponse, value),
     responseDeserialize: (value: Buffer): ListReceiversResponse => ListReceiversResponse.decode(value),
   },
   /**
@@ -3879,10 +3880,10 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/TestReceiver" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: TestReceiverRequest): Buffer => Buffer.from(TestReceiverRequest.encode(value).finish()),
+    requestSerialize: (value: TestReceiverRequest): Buffer => serialized(TestReceiverRequest, value),
     requestDeserialize: (value: Buffer): TestReceiverRequest => TestReceiverRequest.decode(value),
     responseSerialize: (value: TestReceiverResponse): Buffer =>
-      Buffer.from(TestReceiverResponse.encode(value).finish()),
+      serialized(TestReceiverResponse, value),
     responseDeserialize: (value: Buffer): TestReceiverResponse => TestReceiverResponse.decode(value),
   },
   /**
@@ -3895,9 +3896,9 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/Probe" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ProbeRequest): Buffer => Buffer.from(ProbeRequest.encode(value).finish()),
+    requestSerialize: (value: ProbeRequest): Buffer => serialized(ProbeRequest, value),
     requestDeserialize: (value: Buffer): ProbeRequest => ProbeRequest.decode(value),
-    responseSerialize: (value: ProbeResponse): Buffer => Buffer.from(ProbeResponse.encode(value).finish()),
+    responseSerialize: (value: ProbeResponse): Buffer => serialized(ProbeResponse, value),
     responseDeserialize: (value: Buffer): ProbeResponse => ProbeResponse.decode(value),
   },
   /** Deliveries that were given up, the newest alert first. */
@@ -3905,9 +3906,9 @@ export const AlertServiceService = {
     path: "/auditing.v1.AlertService/DeadLetters" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: DeadLettersRequest): Buffer => Buffer.from(DeadLettersRequest.encode(value).finish()),
+    requestSerialize: (value: DeadLettersRequest): Buffer => serialized(DeadLettersRequest, value),
     requestDeserialize: (value: Buffer): DeadLettersRequest => DeadLettersRequest.decode(value),
-    responseSerialize: (value: DeadLettersResponse): Buffer => Buffer.from(DeadLettersResponse.encode(value).finish()),
+    responseSerialize: (value: DeadLettersResponse): Buffer => serialized(DeadLettersResponse, value),
     responseDeserialize: (value: Buffer): DeadLettersResponse => DeadLettersResponse.decode(value),
   },
   /**
@@ -3920,10 +3921,10 @@ export const AlertServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: RedriveDeadLettersRequest): Buffer =>
-      Buffer.from(RedriveDeadLettersRequest.encode(value).finish()),
+      serialized(RedriveDeadLettersRequest, value),
     requestDeserialize: (value: Buffer): RedriveDeadLettersRequest => RedriveDeadLettersRequest.decode(value),
     responseSerialize: (value: RedriveDeadLettersResponse): Buffer =>
-      Buffer.from(RedriveDeadLettersResponse.encode(value).finish()),
+      serialized(RedriveDeadLettersResponse, value),
     responseDeserialize: (value: Buffer): RedriveDeadLettersResponse => RedriveDeadLettersResponse.decode(value),
   },
   /**
@@ -3936,10 +3937,10 @@ export const AlertServiceService = {
     requestStream: false as const,
     responseStream: false as const,
     requestSerialize: (value: DeleteDeadLettersRequest): Buffer =>
-      Buffer.from(DeleteDeadLettersRequest.encode(value).finish()),
+      serialized(DeleteDeadLettersRequest, value),
     requestDeserialize: (value: Buffer): DeleteDeadLettersRequest => DeleteDeadLettersRequest.decode(value),
     responseSerialize: (value: DeleteDeadLettersResponse): Buffer =>
-      Buffer.from(DeleteDeadLettersResponse.encode(value).finish()),
+      serialized(DeleteDeadLettersResponse, value),
     responseDeserialize: (value: Buffer): DeleteDeadLettersResponse => DeleteDeadLettersResponse.decode(value),
   },
 } as const;

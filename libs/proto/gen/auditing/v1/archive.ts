@@ -5,6 +5,7 @@
 // source: auditing/v1/archive.proto
 
 /* eslint-disable */
+import { serialized } from "../../../encoded";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -5516,9 +5517,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Append" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: AppendRequest): Buffer => Buffer.from(AppendRequest.encode(value).finish()),
+    requestSerialize: (value: AppendRequest): Buffer => serialized(AppendRequest, value),
     requestDeserialize: (value: Buffer): AppendRequest => AppendRequest.decode(value),
-    responseSerialize: (value: AppendResponse): Buffer => Buffer.from(AppendResponse.encode(value).finish()),
+    responseSerialize: (value: AppendResponse): Buffer => serialized(AppendResponse, value),
     responseDeserialize: (value: Buffer): AppendResponse => AppendResponse.decode(value),
   },
   /**
@@ -5529,9 +5530,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/AppendStream" as const,
     requestStream: true as const,
     responseStream: true as const,
-    requestSerialize: (value: AppendRequest): Buffer => Buffer.from(AppendRequest.encode(value).finish()),
+    requestSerialize: (value: AppendRequest): Buffer => serialized(AppendRequest, value),
     requestDeserialize: (value: Buffer): AppendRequest => AppendRequest.decode(value),
-    responseSerialize: (value: AppendResponse): Buffer => Buffer.from(AppendResponse.encode(value).finish()),
+    responseSerialize: (value: AppendResponse): Buffer => serialized(AppendResponse, value),
     responseDeserialize: (value: Buffer): AppendResponse => AppendResponse.decode(value),
   },
   /**
@@ -5545,9 +5546,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Search" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: SearchRequest): Buffer => Buffer.from(SearchRequest.encode(value).finish()),
+    requestSerialize: (value: SearchRequest): Buffer => serialized(SearchRequest, value),
     requestDeserialize: (value: Buffer): SearchRequest => SearchRequest.decode(value),
-    responseSerialize: (value: SearchResponse): Buffer => Buffer.from(SearchResponse.encode(value).finish()),
+    responseSerialize: (value: SearchResponse): Buffer => serialized(SearchResponse, value),
     responseDeserialize: (value: Buffer): SearchResponse => SearchResponse.decode(value),
   },
   /**
@@ -5559,9 +5560,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Get" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetRequest): Buffer => Buffer.from(GetRequest.encode(value).finish()),
+    requestSerialize: (value: GetRequest): Buffer => serialized(GetRequest, value),
     requestDeserialize: (value: Buffer): GetRequest => GetRequest.decode(value),
-    responseSerialize: (value: AuditEvent): Buffer => Buffer.from(AuditEvent.encode(value).finish()),
+    responseSerialize: (value: AuditEvent): Buffer => serialized(AuditEvent, value),
     responseDeserialize: (value: Buffer): AuditEvent => AuditEvent.decode(value),
   },
   /** Counts events. */
@@ -5569,9 +5570,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Statistics" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: StatisticsRequest): Buffer => Buffer.from(StatisticsRequest.encode(value).finish()),
+    requestSerialize: (value: StatisticsRequest): Buffer => serialized(StatisticsRequest, value),
     requestDeserialize: (value: Buffer): StatisticsRequest => StatisticsRequest.decode(value),
-    responseSerialize: (value: StatisticsResponse): Buffer => Buffer.from(StatisticsResponse.encode(value).finish()),
+    responseSerialize: (value: StatisticsResponse): Buffer => serialized(StatisticsResponse, value),
     responseDeserialize: (value: Buffer): StatisticsResponse => StatisticsResponse.decode(value),
   },
   /**
@@ -5583,9 +5584,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Histogram" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: HistogramRequest): Buffer => Buffer.from(HistogramRequest.encode(value).finish()),
+    requestSerialize: (value: HistogramRequest): Buffer => serialized(HistogramRequest, value),
     requestDeserialize: (value: Buffer): HistogramRequest => HistogramRequest.decode(value),
-    responseSerialize: (value: HistogramResponse): Buffer => Buffer.from(HistogramResponse.encode(value).finish()),
+    responseSerialize: (value: HistogramResponse): Buffer => serialized(HistogramResponse, value),
     responseDeserialize: (value: Buffer): HistogramResponse => HistogramResponse.decode(value),
   },
   /**
@@ -5597,9 +5598,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Facets" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: FacetsRequest): Buffer => Buffer.from(FacetsRequest.encode(value).finish()),
+    requestSerialize: (value: FacetsRequest): Buffer => serialized(FacetsRequest, value),
     requestDeserialize: (value: Buffer): FacetsRequest => FacetsRequest.decode(value),
-    responseSerialize: (value: FacetsResponse): Buffer => Buffer.from(FacetsResponse.encode(value).finish()),
+    responseSerialize: (value: FacetsResponse): Buffer => serialized(FacetsResponse, value),
     responseDeserialize: (value: Buffer): FacetsResponse => FacetsResponse.decode(value),
   },
   /**
@@ -5612,9 +5613,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Tail" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: TailRequest): Buffer => Buffer.from(TailRequest.encode(value).finish()),
+    requestSerialize: (value: TailRequest): Buffer => serialized(TailRequest, value),
     requestDeserialize: (value: Buffer): TailRequest => TailRequest.decode(value),
-    responseSerialize: (value: AuditEvent): Buffer => Buffer.from(AuditEvent.encode(value).finish()),
+    responseSerialize: (value: AuditEvent): Buffer => serialized(AuditEvent, value),
     responseDeserialize: (value: Buffer): AuditEvent => AuditEvent.decode(value),
   },
   /**
@@ -5626,9 +5627,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Export" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: ExportRequest): Buffer => Buffer.from(ExportRequest.encode(value).finish()),
+    requestSerialize: (value: ExportRequest): Buffer => serialized(ExportRequest, value),
     requestDeserialize: (value: Buffer): ExportRequest => ExportRequest.decode(value),
-    responseSerialize: (value: ExportResponse): Buffer => Buffer.from(ExportResponse.encode(value).finish()),
+    responseSerialize: (value: ExportResponse): Buffer => serialized(ExportResponse, value),
     responseDeserialize: (value: Buffer): ExportResponse => ExportResponse.decode(value),
   },
   /**
@@ -5640,10 +5641,10 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/ObjectHistory" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: ObjectHistoryRequest): Buffer => Buffer.from(ObjectHistoryRequest.encode(value).finish()),
+    requestSerialize: (value: ObjectHistoryRequest): Buffer => serialized(ObjectHistoryRequest, value),
     requestDeserialize: (value: Buffer): ObjectHistoryRequest => ObjectHistoryRequest.decode(value),
     responseSerialize: (value: ObjectHistoryResponse): Buffer =>
-      Buffer.from(ObjectHistoryResponse.encode(value).finish()),
+      serialized(ObjectHistoryResponse, value),
     responseDeserialize: (value: Buffer): ObjectHistoryResponse => ObjectHistoryResponse.decode(value),
   },
   /**
@@ -5657,9 +5658,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Verify" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: VerifyRequest): Buffer => Buffer.from(VerifyRequest.encode(value).finish()),
+    requestSerialize: (value: VerifyRequest): Buffer => serialized(VerifyRequest, value),
     requestDeserialize: (value: Buffer): VerifyRequest => VerifyRequest.decode(value),
-    responseSerialize: (value: VerifyResponse): Buffer => Buffer.from(VerifyResponse.encode(value).finish()),
+    responseSerialize: (value: VerifyResponse): Buffer => serialized(VerifyResponse, value),
     responseDeserialize: (value: Buffer): VerifyResponse => VerifyResponse.decode(value),
   },
   /** What the archive holds and takes. */
@@ -5667,9 +5668,9 @@ export const ArchiveServiceService = {
     path: "/auditing.v1.ArchiveService/Stats" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: StatsRequest): Buffer => Buffer.from(StatsRequest.encode(value).finish()),
+    requestSerialize: (value: StatsRequest): Buffer => serialized(StatsRequest, value),
     requestDeserialize: (value: Buffer): StatsRequest => StatsRequest.decode(value),
-    responseSerialize: (value: StatsResponse): Buffer => Buffer.from(StatsResponse.encode(value).finish()),
+    responseSerialize: (value: StatsResponse): Buffer => serialized(StatsResponse, value),
     responseDeserialize: (value: Buffer): StatsResponse => StatsResponse.decode(value),
   },
 } as const;

@@ -5,6 +5,7 @@
 // source: auditing/v1/gateway.proto
 
 /* eslint-disable */
+import { serialized } from "../../../encoded";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -312,9 +313,9 @@ export const GatewayServiceService = {
     path: "/auditing.v1.GatewayService/SenderFiles" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: SenderFilesRequest): Buffer => Buffer.from(SenderFilesRequest.encode(value).finish()),
+    requestSerialize: (value: SenderFilesRequest): Buffer => serialized(SenderFilesRequest, value),
     requestDeserialize: (value: Buffer): SenderFilesRequest => SenderFilesRequest.decode(value),
-    responseSerialize: (value: SenderFilesResponse): Buffer => Buffer.from(SenderFilesResponse.encode(value).finish()),
+    responseSerialize: (value: SenderFilesResponse): Buffer => serialized(SenderFilesResponse, value),
     responseDeserialize: (value: Buffer): SenderFilesResponse => SenderFilesResponse.decode(value),
   },
 } as const;

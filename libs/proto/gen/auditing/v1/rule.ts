@@ -5,6 +5,7 @@
 // source: auditing/v1/rule.proto
 
 /* eslint-disable */
+import { serialized } from "../../../encoded";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import {
   type CallOptions,
@@ -3969,9 +3970,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/Evaluate" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: EvaluateRequest): Buffer => Buffer.from(EvaluateRequest.encode(value).finish()),
+    requestSerialize: (value: EvaluateRequest): Buffer => serialized(EvaluateRequest, value),
     requestDeserialize: (value: Buffer): EvaluateRequest => EvaluateRequest.decode(value),
-    responseSerialize: (value: EvaluateResponse): Buffer => Buffer.from(EvaluateResponse.encode(value).finish()),
+    responseSerialize: (value: EvaluateResponse): Buffer => serialized(EvaluateResponse, value),
     responseDeserialize: (value: Buffer): EvaluateResponse => EvaluateResponse.decode(value),
   },
   /**
@@ -3982,9 +3983,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/EvaluateStream" as const,
     requestStream: true as const,
     responseStream: true as const,
-    requestSerialize: (value: EvaluateRequest): Buffer => Buffer.from(EvaluateRequest.encode(value).finish()),
+    requestSerialize: (value: EvaluateRequest): Buffer => serialized(EvaluateRequest, value),
     requestDeserialize: (value: Buffer): EvaluateRequest => EvaluateRequest.decode(value),
-    responseSerialize: (value: EvaluateResponse): Buffer => Buffer.from(EvaluateResponse.encode(value).finish()),
+    responseSerialize: (value: EvaluateResponse): Buffer => serialized(EvaluateResponse, value),
     responseDeserialize: (value: Buffer): EvaluateResponse => EvaluateResponse.decode(value),
   },
   /** Sends the rule set's settings at once, then again at each change. */
@@ -3992,9 +3993,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/Watch" as const,
     requestStream: false as const,
     responseStream: true as const,
-    requestSerialize: (value: WatchRequest): Buffer => Buffer.from(WatchRequest.encode(value).finish()),
+    requestSerialize: (value: WatchRequest): Buffer => serialized(WatchRequest, value),
     requestDeserialize: (value: Buffer): WatchRequest => WatchRequest.decode(value),
-    responseSerialize: (value: RuleSet): Buffer => Buffer.from(RuleSet.encode(value).finish()),
+    responseSerialize: (value: RuleSet): Buffer => serialized(RuleSet, value),
     responseDeserialize: (value: Buffer): RuleSet => RuleSet.decode(value),
   },
   /**
@@ -4006,9 +4007,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/GetRuleSet" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: GetRuleSetRequest): Buffer => Buffer.from(GetRuleSetRequest.encode(value).finish()),
+    requestSerialize: (value: GetRuleSetRequest): Buffer => serialized(GetRuleSetRequest, value),
     requestDeserialize: (value: Buffer): GetRuleSetRequest => GetRuleSetRequest.decode(value),
-    responseSerialize: (value: RuleSet): Buffer => Buffer.from(RuleSet.encode(value).finish()),
+    responseSerialize: (value: RuleSet): Buffer => serialized(RuleSet, value),
     responseDeserialize: (value: Buffer): RuleSet => RuleSet.decode(value),
   },
   /** The rules in force and those left out, ordered by name. */
@@ -4016,9 +4017,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/ListRules" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ListRulesRequest): Buffer => Buffer.from(ListRulesRequest.encode(value).finish()),
+    requestSerialize: (value: ListRulesRequest): Buffer => serialized(ListRulesRequest, value),
     requestDeserialize: (value: Buffer): ListRulesRequest => ListRulesRequest.decode(value),
-    responseSerialize: (value: ListRulesResponse): Buffer => Buffer.from(ListRulesResponse.encode(value).finish()),
+    responseSerialize: (value: ListRulesResponse): Buffer => serialized(ListRulesResponse, value),
     responseDeserialize: (value: Buffer): ListRulesResponse => ListRulesResponse.decode(value),
   },
   /** Checks the YAML of Rule resources without loading them. */
@@ -4026,9 +4027,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/Check" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: CheckRequest): Buffer => Buffer.from(CheckRequest.encode(value).finish()),
+    requestSerialize: (value: CheckRequest): Buffer => serialized(CheckRequest, value),
     requestDeserialize: (value: Buffer): CheckRequest => CheckRequest.decode(value),
-    responseSerialize: (value: CheckResponse): Buffer => Buffer.from(CheckResponse.encode(value).finish()),
+    responseSerialize: (value: CheckResponse): Buffer => serialized(CheckResponse, value),
     responseDeserialize: (value: Buffer): CheckResponse => CheckResponse.decode(value),
   },
   /**
@@ -4042,9 +4043,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/Explain" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: ExplainRequest): Buffer => Buffer.from(ExplainRequest.encode(value).finish()),
+    requestSerialize: (value: ExplainRequest): Buffer => serialized(ExplainRequest, value),
     requestDeserialize: (value: Buffer): ExplainRequest => ExplainRequest.decode(value),
-    responseSerialize: (value: ExplainResponse): Buffer => Buffer.from(ExplainResponse.encode(value).finish()),
+    responseSerialize: (value: ExplainResponse): Buffer => serialized(ExplainResponse, value),
     responseDeserialize: (value: Buffer): ExplainResponse => ExplainResponse.decode(value),
   },
   /**
@@ -4057,9 +4058,9 @@ export const RuleServiceService = {
     path: "/auditing.v1.RuleService/Test" as const,
     requestStream: false as const,
     responseStream: false as const,
-    requestSerialize: (value: TestRequest): Buffer => Buffer.from(TestRequest.encode(value).finish()),
+    requestSerialize: (value: TestRequest): Buffer => serialized(TestRequest, value),
     requestDeserialize: (value: Buffer): TestRequest => TestRequest.decode(value),
-    responseSerialize: (value: TestResponse): Buffer => Buffer.from(TestResponse.encode(value).finish()),
+    responseSerialize: (value: TestResponse): Buffer => serialized(TestResponse, value),
     responseDeserialize: (value: Buffer): TestResponse => TestResponse.decode(value),
   },
 } as const;
