@@ -2,7 +2,7 @@ import { BlockError } from '@auditing/audit-event/block';
 import { ColumnEvent, ColumnTable, MissingColumnError } from '@auditing/audit-event/columns';
 import { decodedEvents } from '@auditing/audit-event/decoded-batch';
 import type { EventFields } from '@auditing/audit-event/event-fields';
-import { startPace } from '@auditing/audit-event/pace';
+import { inTurn, type Pace } from '@auditing/audit-event/pace';
 import {
   Field,
   Source,
@@ -55,7 +55,8 @@ export async function evaluateBatch(
     throw new RpcError(status.INVALID_ARGUMENT, 'batch: expected the events, got nothing');
   if (isStale(ruleSet, request)) throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version);
   try {
-    return await decideAll({ ruleSet, workspaces }, await eventsOf(batch, request), signal);
+    const events = await eventsOf(batch, request);
+    return await inTurn({ signal }, (pace) => decideAll({ ruleSet, workspaces }, events, pace));
   } catch (error) {
     if (error instanceof MissingColumnError) {
       throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version, { cause: error });
@@ -104,11 +105,10 @@ async function eventsOf(
 async function decideAll(
   { ruleSet, workspaces }: EvaluateWith,
   events: readonly FillableEvent[],
-  signal: AbortSignal,
+  pace: Pace,
 ): Promise<Verdicts> {
   const verdicts: Verdict[] = [];
   const rules = new RuleNames(ruleSet);
-  const pace = startPace({ signal });
   let event = 0;
   for (const fields of events) {
     // Asking for the time costs as much as a rule.

@@ -4,15 +4,7 @@ import { type DecodedEvent, decodeEvent, tabledEvent } from './decoded-event';
 import { EventScanner } from './event-scanner';
 import { EventTable } from './event-table';
 import { type BadItem, checkAnyGood, checkCount } from './split-body';
-import { startPace } from './pace';
-
-/** Settings of decodeBody. */
-export interface DecodeOptions {
-  /** Longest time without giving way to the event loop, in milliseconds. Default 5. */
-  readonly yieldEveryMs?: number;
-  /** Ends the work: decodeBody rejects with its reason. */
-  readonly signal?: AbortSignal;
-}
+import { inTurn, type PaceOptions } from './pace';
 
 /** A body, read. */
 export interface DecodedBody {
@@ -32,15 +24,17 @@ export interface DecodedBody {
  *
  * Rejects with BodyError when no event can be read from the body.
  */
-export async function decodeBody(body: Buffer, options: DecodeOptions = {}): Promise<DecodedBody> {
-  const pace = startPace(options);
-  const decoding = new Decoding(body);
-  const turns = decoding.reader.read();
-  try {
-    while (turns.next().done !== true) if (pace.isDue()) await pace.giveWay();
-  } finally {
-    decoding.scanner.release();
-  }
+export async function decodeBody(body: Buffer, options: PaceOptions = {}): Promise<DecodedBody> {
+  const decoding = await inTurn(options, async (pace) => {
+    const begun = new Decoding(body);
+    const turns = begun.reader.read();
+    try {
+      while (turns.next().done !== true) if (pace.isDue()) await pace.giveWay();
+    } finally {
+      begun.scanner.release();
+    }
+    return begun;
+  });
   const { events, badItems, reader } = decoding;
   checkAnyGood(events.length, badItems);
   return { events, badItems, listSource: reader.listSource };

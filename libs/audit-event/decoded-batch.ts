@@ -4,7 +4,7 @@ import { scannedEvent } from './decode-body';
 import { type DecodedEvent, decodeEvent } from './decoded-event';
 import { EventScanner } from './event-scanner';
 import { EventTable } from './event-table';
-import { startPace } from './pace';
+import { inTurn, type Pace } from './pace';
 
 /**
  * Where a batch has its events. Not enumerable, so that it stays a plain message: copies and encoders do not see it. A WeakMap
@@ -44,18 +44,18 @@ export async function decodedEvents(
   if (!batch.block)
     throw new BlockError('the batch carries no block, so its events cannot be read');
   const raw = await decompressBlock(batch.block);
-  const events = await readEvents(raw, sliceBounds(raw, batch.sliceBytes), listSource);
+  const bounds = sliceBounds(raw, batch.sliceBytes);
+  const events = await inTurn({}, (pace) => readEvents({ raw, bounds }, listSource, pace));
   rememberDecoded(batch, events);
   return events;
 }
 
 /** By their bytes, as they were read when they came; what is unusual by JSON.parse. `bounds` is where each begins, and the end. */
 async function readEvents(
-  raw: Buffer,
-  bounds: Uint32Array,
+  { raw, bounds }: { readonly raw: Buffer; readonly bounds: Uint32Array },
   listSource: Source,
+  pace: Pace,
 ): Promise<readonly DecodedEvent[]> {
-  const pace = startPace({});
   const table = new EventTable();
   const scanner = new EventScanner(raw, table);
   const events: DecodedEvent[] = [];
