@@ -6,12 +6,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+/** Messages that are a part of several others (writeOnce in libs/proto/encoded.ts). */
+const WRITTEN_ONCE = ['Verdicts'];
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 const run = (...args) => execFileSync('npx', ['buf', ...args], { cwd: root, stdio: 'inherit' });
 
 run('generate');
 for (const name of readdirSync(join(root, 'libs/proto/gen'), { recursive: true }))
-  if (name.endsWith('.ts')) useOneWriter(join(root, 'libs/proto/gen', name));
+  if (name.endsWith('.ts')) writeOurWay(join(root, 'libs/proto/gen', name));
 
 const scratch = mkdtempSync(join(tmpdir(), 'descriptors-'));
 run('build', '--exclude-source-info', '-o', join(scratch, 'descriptors.binpb'));
@@ -29,20 +32,28 @@ export const DESCRIPTOR_SET = Buffer.from(
 );
 
 /**
- * Messages to other services are written by the one writer of libs/proto/encoded.ts: generated code makes a new one for each, which
- * grows by doubling, and copies what it wrote twice.
+ * Puts the ways of writing of libs/proto/encoded.ts in. Messages to other services are written by its one writer: generated code
+ * makes a new one for each, which grows by doubling, and copies what it wrote twice. What was written once is not written again.
  */
-function useOneWriter(path) {
+function writeOurWay(path) {
   const before = readFileSync(path, 'utf8');
-  const after = before.replaceAll(
+  let after = before.replaceAll(
     /Buffer\.from\((\w+)\.encode\(value\)\.finish\(\)\)/g,
     'serialized($1, value)',
   );
+  for (const name of WRITTEN_ONCE) {
+    const head = `encode(message: ${name}, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {\n`;
+    after = after.replace(
+      head,
+      `${head}    const written = writtenBytes(message);\n    if (written) return writer.raw(written);\n`,
+    );
+  }
   if (after === before) return;
-  const firstImport = after.indexOf('import ');
+  const used = ['serialized', 'writtenBytes'].filter((name) => after.includes(`${name}(`));
   const from = relative(dirname(path), join(root, 'libs/proto/encoded'));
+  const at = after.indexOf('import ');
   writeFileSync(
     path,
-    `${after.slice(0, firstImport)}import { serialized } from "${from}";\n${after.slice(firstImport)}`,
+    `${after.slice(0, at)}import { ${used.join(', ')} } from "${from}";\n${after.slice(at)}`,
   );
 }

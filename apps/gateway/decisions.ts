@@ -1,7 +1,7 @@
 import type { Files } from '@auditing/journal/files';
 import type { Journal } from '@auditing/journal/journal';
 import { openJournal } from '@auditing/journal/open-journal';
-import { encoded, encodedOnce, encodedWith } from '@auditing/proto/encoded';
+import { encoded, writeOnce } from '@auditing/proto/encoded';
 import { Verdicts } from '@auditing/proto/event';
 import { Decision } from '@auditing/proto/spool';
 import { FollowedJournal } from './followed-journal';
@@ -11,9 +11,6 @@ const SEGMENT_BYTES = 8 * 2 ** 20;
 
 /** For decisions that the consumers have still to read: a second of full load. */
 const MEMORY_BYTES = 32 * 2 ** 20;
-
-/** Number of the field in Decision (spool.proto). */
-const VERDICTS = 2;
 
 /** What a decision costs in memory, as a multiple of its bytes on disk. */
 const MEMORY_FACTOR = 8;
@@ -88,12 +85,10 @@ export async function openDecisions(directory: string, files?: Files): Promise<D
   };
 }
 
-/** The verdicts by themselves, for in this process the archive writes them too. */
+/** The verdicts by themselves first: the archive gets them too, here or in another process. */
 function bytesOf(decision: Decision): Uint8Array {
-  const { verdicts } = decision;
-  if (!verdicts) return encoded(Decision, decision);
-  const bytes = encodedOnce(Verdicts, verdicts);
-  return encodedWith(Decision, { ...decision, verdicts: undefined }, { number: VERDICTS, bytes });
+  if (decision.verdicts) writeOnce(Verdicts, decision.verdicts);
+  return encoded(Decision, decision);
 }
 
 async function lastDecision(journal: Journal): Promise<DecisionRecord | undefined> {

@@ -1,4 +1,4 @@
-import { encoded, encodedOnce, encodedWith, serialized } from './encoded';
+import { encoded, serialized, writeOnce, writtenBytes } from './encoded';
 import { KeptBatch } from './gen/auditing/v1/archive';
 import { Block, Codec, EventBatch, Field, Verdicts } from './gen/auditing/v1/event';
 
@@ -57,20 +57,23 @@ test('an encoder may encode another message on its way', () => {
   );
 });
 
-test('a part that is written already is put after all other fields, byte for byte as it would be written', () => {
+test('a part that was written once is put into other messages as it is, byte for byte as it would be written', () => {
   const verdicts = Verdicts.create({ ruleSetVersion: 'v'.repeat(300), ignoredCount: 7 });
   const kept = KeptBatch.create({ batch: batchOf(10), positions: [1, 2, 300] });
-  const bytes = encodedOnce(Verdicts, verdicts);
-  expect(encodedWith(KeptBatch, kept, { number: 3, bytes })).toEqual(
-    KeptBatch.encode({ ...kept, verdicts }).finish(),
-  );
+  const expected = KeptBatch.encode({ ...kept, verdicts }).finish();
+  expect(writtenBytes(verdicts)).toBeUndefined();
+  writeOnce(Verdicts, verdicts);
+  const bytes = writtenBytes(verdicts);
+  expect(bytes).toEqual(Verdicts.encode({ ...verdicts }).finish());
+  writeOnce(Verdicts, verdicts);
+  expect(writtenBytes(verdicts)).toBe(bytes);
+  expect(encoded(KeptBatch, { ...kept, verdicts })).toEqual(expected);
 });
 
-test('a message is written once, a copy of it anew', () => {
+test('a copy of a message that was written is written anew', () => {
   const verdicts = Verdicts.create({ ignoredCount: 7 });
-  const bytes = encodedOnce(Verdicts, verdicts);
-  expect(encodedOnce(Verdicts, verdicts)).toBe(bytes);
-  expect(encodedOnce(Verdicts, { ...verdicts, ignoredCount: 8 })).toEqual(
+  writeOnce(Verdicts, verdicts);
+  expect(encoded(Verdicts, { ...verdicts, ignoredCount: 8 })).toEqual(
     Verdicts.encode(Verdicts.create({ ignoredCount: 8 })).finish(),
   );
   expect(verdicts).toEqual(Verdicts.create({ ignoredCount: 7 }));

@@ -29,41 +29,23 @@ export function serialized<Message>(encoder: Encoder<Message>, message: Message)
   return Buffer.from(buffer, byteOffset, byteLength);
 }
 
-/** A field that holds a message, in bytes. */
-export interface EncodedField {
-  readonly number: number;
-  readonly bytes: Uint8Array;
-}
-
-const LENGTH_DELIMITED = 2;
-
-/** The bytes of a message, with one field more after all others. */
-export function encodedWith<Message>(
-  encoder: Encoder<Message>,
-  message: Message,
-  { number, bytes }: EncodedField,
-): Uint8Array {
-  const withField: Encoder<Message> = {
-    encode: (whole, writer) =>
-      encoder
-        .encode(whole, writer)
-        .uint32((number << 3) | LENGTH_DELIMITED)
-        .bytes(bytes),
-  };
-  return encoded(withField, message);
-}
-
 /** Bytes that a message was written as, beside it and in none of its copies. */
 const BYTES = Symbol('bytes');
 
-/** As `encoded`, for a message that becomes a part of several others: made once. It must not be changed any more. */
-export function encodedOnce<Message extends object>(
+interface Written {
+  readonly [BYTES]?: Uint8Array;
+}
+
+/** Writes a message that is a part of several others before any of them, so that it is written once. It must not be changed any more. */
+export function writeOnce<Message extends object>(
   encoder: Encoder<Message>,
-  message: Message & { [BYTES]?: Uint8Array },
-): Uint8Array {
-  const known = message[BYTES];
-  if (known) return known;
-  const bytes = encoded(encoder, message);
-  Object.defineProperty(message, BYTES, { value: bytes });
-  return bytes;
+  message: Message,
+): void {
+  if (!writtenBytes(message))
+    Object.defineProperty(message, BYTES, { value: encoded(encoder, message) });
+}
+
+/** What `writeOnce` made of a message; undefined if it was not called: then it is to be written. For generated code. */
+export function writtenBytes(message: object): Uint8Array | undefined {
+  return (message as Written)[BYTES];
 }

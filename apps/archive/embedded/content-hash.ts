@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 import { KeptBatch } from '@auditing/proto/archive';
-import { encoded, encodedOnce, encodedWith } from '@auditing/proto/encoded';
-import { EventBatch, Field, Strip, Verdicts, type Column } from '@auditing/proto/event';
+import { encoded } from '@auditing/proto/encoded';
+import { EventBatch, Field, Strip, type Column } from '@auditing/proto/event';
 
 import { isAuditIdOf } from './audit-id';
 
@@ -21,9 +21,6 @@ export interface ContentParts {
 const NO_KEPT = KeptBatch.create();
 const NO_BATCH = EventBatch.create();
 
-/** Number of the field in KeptBatch (archive.proto). */
-const VERDICTS = 3;
-
 /** Takes a batch apart. `slices` are the bytes of its events. */
 export function contentParts(kept: KeptBatch, slices: readonly Buffer[]): ContentParts {
   const batch = kept.batch ?? NO_BATCH;
@@ -35,25 +32,15 @@ export function contentParts(kept: KeptBatch, slices: readonly Buffer[]): Conten
   const columns = batch.columns.filter(
     (column) => !isTold(column) && !(isIdDerived && column === ids),
   );
-  const { positions } = kept;
+  const { positions, verdicts, joined } = kept;
   // Not `create`: it copies all of it, which costs as much as encoding it.
   const told = { ...NO_KEPT, batch: { ...NO_BATCH, columns: batch.columns.filter(isTold) } };
   return {
     head: { ...batch, block: undefined, requestReceivedUs: [], stageUs: [], columns: [] },
-    told: toldBytes({ ...told, positions }, kept),
+    told: encoded(KeptBatch, { ...told, positions, verdicts, joined }),
     columns: encoded(EventBatch, { ...NO_BATCH, requestReceivedUs, stageUs, columns }),
     isIdDerived,
   };
-}
-
-/** In one process the verdicts were written before: as a part of the decision. */
-function toldBytes(told: KeptBatch, { verdicts, joined }: KeptBatch): Uint8Array {
-  if (verdicts === undefined || joined !== undefined)
-    return encoded(KeptBatch, { ...told, verdicts, joined });
-  return encodedWith(KeptBatch, told, {
-    number: VERDICTS,
-    bytes: encodedOnce(Verdicts, verdicts),
-  });
 }
 
 function cell({ values, rows }: Column, row: number): string | undefined {

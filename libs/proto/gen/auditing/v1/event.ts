@@ -5,6 +5,7 @@
 // source: auditing/v1/event.proto
 
 /* eslint-disable */
+import { writtenBytes } from "../../../encoded";
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../google/protobuf/timestamp";
 
@@ -1645,6 +1646,8 @@ function createBaseVerdicts(): Verdicts {
 
 export const Verdicts: MessageFns<Verdicts> = {
   encode(message: Verdicts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    const written = writtenBytes(message);
+    if (written) return writer.raw(written);
     if (message.ruleSetVersion !== "") {
       writer.uint32(10).string(message.ruleSetVersion);
     }
