@@ -19,7 +19,7 @@ const ALL_BORN_YOUNG = '--no-allocation-site-pretenuring';
  * by so many percent of the old objects. By its own reckoning, for a heap of some 40 MB, bodies that were long done with set it
  * off twice a second under load, and each time it marked all there is to find next to nothing.
  */
-const COLLECT_OLD_SELDOM = '--heap-growing-percent=200';
+const COLLECT_OLD_SELDOM = '--heap-growing-percent=100';
 
 /**
  * Runs an app as this process: starts it, prints the ready line, stops it on SIGTERM or SIGINT. A second signal
