@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { isIP, type LookupFunction } from 'node:net';
 import { rootCertificates } from 'node:tls';
-import type { Dispatcher, Pool } from 'undici';
+import { Pool, type Dispatcher } from 'undici';
 import { cancelled } from '@auditing/service/wait';
 import { signatureHeaders, type Access, type ReadAccess } from './access';
 import { shownUrl } from './address';
@@ -108,30 +108,27 @@ type Request = Pick<Dispatcher.RequestOptions, 'path' | 'body'> & {
 class Connection {
   readonly #options: EndpointOptions;
   readonly #authorization: Readonly<Record<string, string>>;
-  /** Undefined before the first request: most processes never send an alert, and have no use for a megabyte of code. */
-  #pool: Promise<Pool> | undefined;
+  #pool: Pool;
   #client: Access['client'];
-  #isClosed = false;
 
   constructor(options: EndpointOptions) {
     this.#options = options;
     this.#authorization = basicAuthorization(options.url);
-    // What is wrong with it is told at once.
-    tlsOptions(options.caBundle, undefined);
+    this.#pool = openPool(options, undefined);
   }
 
   async exchange(request: Request, signal: AbortSignal): Promise<Exchange> {
     const { url, address = hostOf(url), blocked } = this.#options;
     checkAddress(address, blocked);
     const access = await this.#options.access();
-    const pool = await this.#poolFor(access.client);
+    this.#use(access.client);
     const limits = limited(this.#options.tryTimeoutMs, signal);
     const signed =
       typeof request.body === 'string'
         ? signatureHeaders(access.signingKey, { body: request.body, nowMs: Date.now() })
         : {};
     try {
-      const response = await pool.request({
+      const response = await this.#pool.request({
         ...request,
         headers: { ...request.headers, ...this.#authorization, ...access.headers, ...signed },
         signal: limits.signal,
@@ -142,26 +139,21 @@ class Connection {
     }
   }
 
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    await (await this.#pool)?.destroy();
+  close(): Promise<void> {
+    return this.#pool.destroy();
   }
 
   /** A new certificate is shown by new connections; requests under way end on the old ones. */
-  #poolFor(client: Access['client']): Promise<Pool> {
-    if (this.#isClosed) throw new Error('closed');
-    if (client?.cert !== this.#client?.cert || client?.key !== this.#client?.key) {
-      void this.#pool?.then((before) => before.close()).catch(() => undefined);
-      this.#pool = undefined;
-      this.#client = client;
-    }
-    this.#pool ??= openPool(this.#options, client);
-    return this.#pool;
+  #use(client: Access['client']): void {
+    if (client?.cert === this.#client?.cert && client?.key === this.#client?.key) return;
+    const before = this.#pool;
+    this.#pool = openPool(this.#options, client);
+    this.#client = client;
+    void before.close().catch(() => undefined);
   }
 }
 
-async function openPool(options: EndpointOptions, client: Access['client']): Promise<Pool> {
-  const { Pool } = await import('undici');
+function openPool(options: EndpointOptions, client: Access['client']): Pool {
   const { url, address, connections, tryTimeoutMs } = options;
   return new Pool(originOf(url, address), {
     connections,
