@@ -3,6 +3,18 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { syntheticEvents } from './bench-archive-events.mjs';
 
+/** What storing takes of ours. */
+export const STORE_MODULES = {
+  openEmbeddedEngine: './apps/archive/embedded/embedded-engine',
+  nodeFiles: '@auditing/journal/node-files',
+  compressBlock: '@auditing/audit-event/block',
+  ARCHIVE_FIELDS: '@auditing/audit-event/columns',
+  buildColumns: '@auditing/audit-event/columns',
+  decodeEvent: '@auditing/audit-event/decoded-event',
+  eventKeys: '@auditing/audit-event/event-key',
+  KeptBatch: '@auditing/proto/archive',
+  Field: '@auditing/proto/event',
+};
 export const BATCH_EVENTS = 400;
 export const START_US = Date.UTC(2026, 0, 1) * 1000;
 /** Some 50,000 events an hour: 5 million are four days. */

@@ -13,6 +13,7 @@ import { duckDbBaseline, sqliteBaseline } from './bench-archive-baselines.mjs';
 import { answer, questions } from './bench-archive-questions.mjs';
 import {
   BATCH_EVENTS,
+  STORE_MODULES,
   checkStored,
   diskBytes,
   keptBatch,
@@ -39,18 +40,10 @@ const TRANSACTION_ROWS = 10_000;
 const RUNS = 5;
 
 const MODULES = {
-  openEmbeddedEngine: './apps/archive/embedded/embedded-engine',
+  ...STORE_MODULES,
   SearchThreads: './apps/archive/embedded/search-threads',
-  nodeFiles: '@auditing/journal/node-files',
-  compressBlock: '@auditing/audit-event/block',
-  ARCHIVE_FIELDS: '@auditing/audit-event/columns',
-  buildColumns: '@auditing/audit-event/columns',
-  decodeEvent: '@auditing/audit-event/decoded-event',
-  eventKeys: '@auditing/audit-event/event-key',
-  KeptBatch: '@auditing/proto/archive',
   SearchRequest: '@auditing/proto/archive',
   Query: '@auditing/proto/archive',
-  Field: '@auditing/proto/event',
 };
 
 /** @param bench `alone`: without the baselines */

@@ -1,7 +1,7 @@
 // npm run bench -- growth: does an append cost more the more is stored? Appends up to 50 million events (`--events MILLIONS`;
 // --quick: 1) to the embedded archive and says, at some sizes, what the appends of the half million before it cost: CPU time an
 // event, the same as a share of one JSON.parse of such an event at that moment, the slowest appends, and the memory of the process.
-// Some 20 minutes and 12 GB of disk. The texts of the events repeat, to be quick; ids, keys and times are new in each.
+// Half an hour and 12 GB of disk. The texts of the events repeat, to be quick; ids, keys and times are new in each.
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -11,23 +11,12 @@ import {
   BATCH_EVENTS,
   START_US,
   STEP_US,
+  STORE_MODULES,
   diskBytes,
   keptBatch,
   openEngine,
 } from './bench-archive-store.mjs';
 import { cpuOf, quantile } from './bench-figures.mjs';
-
-const MODULES = {
-  openEmbeddedEngine: './apps/archive/embedded/embedded-engine',
-  nodeFiles: '@auditing/journal/node-files',
-  compressBlock: '@auditing/audit-event/block',
-  ARCHIVE_FIELDS: '@auditing/audit-event/columns',
-  buildColumns: '@auditing/audit-event/columns',
-  decodeEvent: '@auditing/audit-event/decoded-event',
-  eventKeys: '@auditing/audit-event/event-key',
-  KeptBatch: '@auditing/proto/archive',
-  Field: '@auditing/proto/event',
-};
 
 const MILLION = 1_000_000;
 /** Where it is looked at, in millions of events. */
@@ -40,7 +29,7 @@ const MIB = 2 ** 20;
 
 /** @param bench `root`, `quick`, `events` (millions), `figures`, `print`, `load` */
 export async function benchGrowth({ quick, events = quick ? 1 : 50, figures, print, load }) {
-  const ours = await load(MODULES);
+  const ours = await load(STORE_MODULES);
   const directory = mkdtempSync(join(tmpdir(), 'bench-growth-'));
   try {
     const templates = await makeTemplates(ours);

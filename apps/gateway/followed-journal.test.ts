@@ -124,3 +124,18 @@ test('an entry that was read back before it was added is counted once', async ()
   expect(await readAll(all, end)).toEqual(positions);
   await close();
 });
+
+test('many thousands of small entries are held, in whatever order they come, and let go of', async () => {
+  const count = 200_000;
+  const { all, positions, end, readBack, close } = await followed(1, 150_000);
+  const [first = 0] = positions;
+  all.release(end);
+  for (let at = 1_000; at < count; at++) all.add({ position: at, next: at + 1 }, 1);
+  // As if these were read back.
+  for (let at = 999; at >= 0; at--) all.add({ position: at, next: at + 1 }, 1);
+  expect((await readAll(all, 150_000)).length).toBe(150_000 - first);
+  expect(readBack).toEqual([]);
+  all.release(count);
+  await all.room(LONG_MS);
+  await close();
+}, 60_000);

@@ -43,8 +43,9 @@ interface Held<Entry> {
  * reads back is kept again, for the others who come after: what has fallen behind is decoded once more, not once more by each.
  */
 export class FollowedJournal<Entry extends Written> {
-  /** By position, in no order. */
   readonly #held = new Map<number, Held<Entry>>();
+  /** Their positions, ascending: of small bodies there are many thousands. */
+  readonly #positions: number[] = [];
   readonly #wake = new Set<() => void>();
   /** Of those who wait for room. */
   readonly #wakeWaiting = new Set<() => void>();
@@ -65,11 +66,9 @@ export class FollowedJournal<Entry extends Written> {
 
   /** Lets go of what lies before `position`. It can still be read from disk, until it is trimmed. */
   release(position: number): void {
-    for (const at of this.#held.keys()) {
-      if (at >= position) continue;
-      this.#drop(at);
-      this.#releasedAt = this.#now();
-    }
+    const before = this.#placeOf(position);
+    if (before > 0) this.#releasedAt = this.#now();
+    for (const at of this.#positions.splice(0, before)) this.#forget(at);
     for (const wake of this.#wakeWaiting) wake();
   }
 
@@ -140,14 +139,34 @@ export class FollowedJournal<Entry extends Written> {
   }
 
   #hold(entry: Entry, bytes: number): void {
+    const { position } = entry;
     // Somebody may have read it back before it was added here.
-    this.#drop(entry.position);
-    this.#held.set(entry.position, { entry, bytes });
+    if (this.#held.has(position)) this.#forget(position);
+    else this.#positions.splice(this.#placeOf(position), 0, position);
+    this.#held.set(position, { entry, bytes });
     this.#heldBytes += bytes;
-    while (this.#heldBytes > this.#options.memoryBytes) this.#drop(Math.max(...this.#held.keys()));
+    while (this.#heldBytes > this.#options.memoryBytes) {
+      const last = this.#positions.pop();
+      if (last === undefined) return;
+      this.#forget(last);
+    }
   }
 
-  #drop(position: number): void {
+  /** How many entries lie before a position. Mostly all of them, or none. */
+  #placeOf(position: number): number {
+    const positions = this.#positions;
+    let low = 0;
+    let high = positions.length;
+    if (high > 0 && (positions[high - 1] ?? 0) < position) return high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((positions[middle] ?? 0) < position) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #forget(position: number): void {
     const held = this.#held.get(position);
     if (!held) return;
     // A Map makes itself a new table now and then. The old ones keep what was in them, and each the one after it: to the

@@ -5,7 +5,7 @@ import { typedEvent, type EventExtras } from '@auditing/audit-event/typed-event'
 import { SINGLE_READ_BYTES } from '@auditing/journal/frame-reader';
 import { placeInJournal, type Journal, type SingleReader } from '@auditing/journal/journal';
 import { KeptBatch } from '@auditing/proto/archive';
-import { encoded } from '@auditing/proto/encoded';
+import { serialized } from '@auditing/proto/encoded';
 import {
   Codec,
   Field,
@@ -223,7 +223,7 @@ export class RecordReader {
     const raw = Buffer.concat(own.slices);
     const block = { codec: Codec.NONE, data: raw, rawBytes: raw.length };
     const kept = { ...own.kept, batch: { ...own.kept.batch, block } };
-    return Buffer.from(encoded(KeptBatch, kept));
+    return serialized(KeptBatch, kept);
   }
 }
 
