@@ -38,8 +38,10 @@ export interface DeliveryEntry {
   acceptedBy: string;
   /** Since when it is pending: it grows too old from here. */
   pendingSinceMs: number;
-  /** Not tried before this moment: it failed when it was sent alone. */
+  /** Not tried before this moment: it failed by itself, not with its receiver. */
   notBeforeMs: number;
+  /** True if it failed while requests were of one alert: it is sent alone from then on. */
+  hasFailedAlone: boolean;
   /** What of its group it told, when it was sent the last time. */
   revision: number;
   /** The delivery of the digest that tells of it, once there is one. */
@@ -73,6 +75,7 @@ export function newDelivery(
     acceptedBy: '',
     pendingSinceMs: alert.raisedAtMs,
     notBeforeMs: 0,
+    hasFailedAlone: false,
     revision: 0,
     digest: undefined,
     members: NO_MEMBERS,

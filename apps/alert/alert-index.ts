@@ -140,7 +140,12 @@ export class AlertIndex {
     this.#deadCount -= 1;
     delivery.state = state;
     if (state !== DeliveryState.PENDING) return;
-    Object.assign(delivery, { pendingSinceMs: atMs, notBeforeMs: 0, attemptCount: 0 });
+    Object.assign(delivery, {
+      pendingSinceMs: atMs,
+      notBeforeMs: 0,
+      hasFailedAlone: false,
+      attemptCount: 0,
+    });
     if (!delivery.isDigested) this.lane(delivery.receiver).add(delivery);
     if (!wasPending) this.#pendingCount += 1;
   }

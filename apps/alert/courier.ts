@@ -66,40 +66,50 @@ class Courier {
     this.#lane = options.outbox.index.lane(options.name);
   }
 
+  get #isProbing(): boolean {
+    return this.#failures >= FAILURES_BEFORE_PROBES;
+  }
+
   /** Sends what is due, records what became of it, waits if the receiver failed or nothing is due. */
   async round(): Promise<void> {
     await this.#giveUpOld();
-    const { due, waitMs } = this.#due();
-    if (due.length === 0) {
+    const { due, suspect, waitMs } = this.#due();
+    if (due.length === 0 && suspect === undefined) {
       await this.#lane.added.heard(waitMs, this.#signal);
       return;
     }
-    const isSilenced = await this.#endSilenced(due);
-    const batches = inBatches(
-      due.filter((one) => !isSilenced.has(one)),
-      this.#options.receiver.batchMax,
-    );
-    if (batches.length === 0) return;
-    const answers = (await Promise.all(batches.map((batch) => this.#deliver(batch)))).flat();
+    const alone = suspect ? [suspect] : [];
+    const isSilenced = await this.#endSilenced([...due, ...alone]);
+    const isSent = (one: DeliveryEntry): boolean => !isSilenced.has(one);
+    const { batchMax } = this.#options.receiver;
+    // What failed alone goes alone: it must not take others down with it again.
+    const batches = [...inBatches(due.filter(isSent), batchMax), alone.filter(isSent)];
+    const sent = batches.filter(({ length }) => length > 0);
+    if (sent.length === 0) return;
+    const answers = (await Promise.all(sent.map((batch) => this.#deliver(batch)))).flat();
     await this.#record(answers);
-    await this.#pause(answers, due);
+    await this.#pause(answers);
   }
 
-  /** Up to a round's worth of deliveries, and how long to wait if there are none. */
-  #due(): { due: DeliveryEntry[]; waitMs: number } {
+  /**
+   * Up to a round's worth of deliveries, besides them one of those that failed alone, and how long to wait if there are
+   * none. While requests shrink to one alert, one that has not failed alone goes first.
+   */
+  #due(): { due: DeliveryEntry[]; suspect: DeliveryEntry | undefined; waitMs: number } {
     const { receiver, now } = this.#options;
-    const isProbing = this.#failures >= FAILURES_BEFORE_PROBES;
-    const max = isProbing ? 1 : receiver.batchMax * receiver.concurrency;
+    const max = this.#isProbing ? 1 : receiver.batchMax * receiver.concurrency;
     const due: DeliveryEntry[] = [];
+    let suspect: DeliveryEntry | undefined;
     let waitMs = IDLE_MS;
     const nowMs = now();
     for (const delivery of this.#lane) {
       const leftMs = delivery.notBeforeMs - nowMs;
-      if (leftMs <= 0) due.push(delivery);
-      else waitMs = Math.min(waitMs, leftMs);
+      if (leftMs > 0) waitMs = Math.min(waitMs, leftMs);
+      else if (delivery.hasFailedAlone) suspect ??= delivery;
+      else due.push(delivery);
       if (due.length === max) break;
     }
-    return { due, waitMs };
+    return { due, suspect: this.#isProbing && due.length > 0 ? undefined : suspect, waitMs };
   }
 
   /** What is under a silence ends here, before it is sent. Gives those. */
@@ -172,29 +182,33 @@ class Courier {
   }
 
   /** Waits as the receiver asks, or longer with each failure in a row; not at all if it took something. */
-  async #pause(
-    answers: readonly ItemAnswer<DeliveryEntry>[],
-    due: readonly DeliveryEntry[],
-  ): Promise<void> {
+  async #pause(answers: readonly ItemAnswer<DeliveryEntry>[]): Promise<void> {
     const { backoff, now } = this.#options;
-    const retries = answers.map(({ answer }) => answer).filter((one) => one.kind === 'retry');
-    const asked = Math.max(0, ...retries.map(({ retryAfterMs }) => retryAfterMs ?? 0));
-    const [only] = due;
-    if (retries.length === answers.length) {
-      this.#noteFailing(retries[0]);
-      this.#failures += 1;
-      if (due.length === 1 && only && this.#failures > FAILURES_BEFORE_PROBES) {
-        only.notBeforeMs = now() + backoffMs(only.attemptCount, backoff);
+    const retries = answers.flatMap(({ item, answer }) =>
+      answer.kind === 'retry' ? [{ item, answer }] : [],
+    );
+    const askedMs = Math.max(0, ...retries.map(({ answer }) => answer.retryAfterMs ?? 0));
+    const [only] = answers.map(({ item }) => item);
+    const isAlone = this.#isProbing && answers.length === 1;
+    if (retries.length < answers.length) {
+      this.#noteWorking();
+      for (const { item } of retries) {
+        item.notBeforeMs = now() + backoffMs(item.attemptCount, backoff);
       }
-      await wait(Math.max(asked, backoffMs(this.#failures, backoff)), this.#signal);
+      if (askedMs > 0) await wait(askedMs, this.#signal);
       return;
     }
-    this.#noteWorking();
-    for (const { item, answer } of answers) {
-      if (answer.kind !== 'retry') continue;
-      item.notBeforeMs = now() + backoffMs(item.attemptCount, backoff);
+    this.#noteFailing(retries[0]?.answer);
+    this.#failures += 1;
+    const wasSuspect = only?.hasFailedAlone === true;
+    if (isAlone && only) {
+      only.hasFailedAlone = true;
+      only.notBeforeMs = now() + backoffMs(only.attemptCount, backoff);
     }
-    if (asked > 0) await wait(asked, this.#signal);
+    const waitMs = Math.max(askedMs, backoffMs(this.#failures, backoff));
+    if (!isAlone || !wasSuspect || askedMs > 0) await wait(waitMs, this.#signal);
+    // It may be this alert alone that the receiver fails at: a new one is tried at once.
+    else if (this.#due().due.length === 0) await this.#lane.added.heard(waitMs, this.#signal);
   }
 
   async #giveUpOld(): Promise<void> {
