@@ -122,7 +122,7 @@ class MemoryDisk implements FaultyDisk {
 
   fileFor(path: string, mode: OpenMode): FaultyFile {
     const there = this.#names.seen.get(path);
-    if (mode !== 'create') return this.file(path);
+    if (!mode.startsWith('create')) return this.file(path);
     if (!this.#directories.has(dirname(path)))
       throw failure('ENOENT', `${dirname(path)} is not there`);
     if (there) this.change(() => there.truncate(0));
@@ -198,11 +198,13 @@ class Boot implements Files {
       size: () => this.#do(() => file.size),
       read: (position, length) => this.#do(() => file.read(position, length)),
       write: (position, chunks) =>
-        this.#do((disk) => disk.write(file, position, Buffer.concat(chunks))),
+        this.#do((disk) => {
+          disk.write(file, position, Buffer.concat(chunks));
+          if (mode.endsWith('durably')) disk.sync(file);
+        }),
       writeNow: (position, bytes) =>
         this.#now((disk) => disk.write(file, position, Buffer.from(bytes))),
       truncate: (size) => this.#do((disk) => disk.change(() => file.truncate(size))),
-      syncData: () => this.#do((disk) => disk.sync(file)),
       sync: () => this.#do((disk) => disk.sync(file)),
       close: () => Promise.resolve(),
     };

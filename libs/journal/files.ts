@@ -5,7 +5,8 @@
 export interface Files {
   /**
    * Opens a file. `read`: it must be there. `write`: it must be there, to be read and changed. `create`: it is
-   * made, or emptied if it is there, to be read and changed.
+   * made, or emptied if it is there, to be read and changed. `durably`: likewise, and what is written to it is on disk, with
+   * the metadata needed to read it, when `write` resolves.
    */
   open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** Renames; replaces `to` if it is there. On disk for sure only after syncDirectory. */
@@ -21,7 +22,7 @@ export interface Files {
 }
 
 /** How a file is opened. */
-export type OpenMode = 'read' | 'write' | 'create';
+export type OpenMode = 'read' | 'write' | 'create' | 'write durably' | 'create durably';
 
 /** An open file. */
 export interface OpenFile {
@@ -29,7 +30,10 @@ export interface OpenFile {
   size(): Promise<number>;
   /** Up to `length` bytes from `position`; fewer only at the end of the file. */
   read(position: number, length: number): Promise<Buffer>;
-  /** Writes the chunks one after the other from `position` on: all of them, or it rejects (some may be written). */
+  /**
+   * Writes the chunks one after the other from `position` on: all of them, or it rejects (some may be written, and where it was
+   * opened `durably`, some of them may not be on disk although the kernel shows them).
+   */
   write(position: number, chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Writes bytes from `position` on before it returns, and so holds up all else: for a few bytes that must be with the
@@ -38,8 +42,6 @@ export interface OpenFile {
   writeNow(position: number, bytes: Uint8Array): void;
   /** Cuts the file to `size` bytes. */
   truncate(size: number): Promise<void>;
-  /** Puts data, and the metadata needed to read it, on disk (fdatasync). */
-  syncData(): Promise<void>;
   /** Puts data and metadata on disk (fsync). */
   sync(): Promise<void>;
   /** Closes the file. A second call does nothing. */

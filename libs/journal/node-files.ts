@@ -1,11 +1,23 @@
-import { writeSync } from 'node:fs';
+import { constants, writeSync } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Files, OpenFile, OpenMode } from './files';
 
 /** `create` empties what is there: only files under a temporary name are made so. */
-const FLAGS: Readonly<Record<OpenMode, string>> = { read: 'r', write: 'r+', create: 'w+' };
+const FLAGS: Readonly<Record<OpenMode, number>> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  create: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
+  'write durably': constants.O_RDWR | constants.O_DSYNC,
+  'create durably': constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC | constants.O_DSYNC,
+};
+
+/**
+ * What Linux has written to a file with O_DSYNC is on disk, in one call instead of two, which is a quarter of what an append
+ * costs. Elsewhere it may mean less: there fdatasync is called.
+ */
+const IS_DSYNC_ENOUGH = process.platform === 'linux';
 
 /** Audit logs tell who did what: only the user that runs the service may read them. */
 const FILE_MODE = 0o600;
@@ -13,7 +25,10 @@ const DIRECTORY_MODE = 0o700;
 
 /** The files of this machine. */
 export const nodeFiles: Files = {
-  open: async (path, mode) => openedFile(await open(path, FLAGS[mode], FILE_MODE)),
+  open: async (path, mode) =>
+    openedFile(await open(path, FLAGS[mode], FILE_MODE), {
+      isSynced: mode.endsWith('durably') && !IS_DSYNC_ENOUGH,
+    }),
   rename,
   unlink,
   makeDirectory,
@@ -21,15 +36,17 @@ export const nodeFiles: Files = {
   syncDirectory,
 };
 
-function openedFile(handle: FileHandle): OpenFile {
+function openedFile(handle: FileHandle, { isSynced }: { isSynced: boolean }): OpenFile {
   let closing: Promise<void> | undefined;
   return {
     size: async () => (await handle.stat()).size,
     read: (position, length) => readFully(handle, position, length),
-    write: (position, chunks) => writeFully(handle, position, chunks),
+    async write(position, chunks) {
+      await writeFully(handle, position, chunks);
+      if (isSynced) await handle.datasync();
+    },
     writeNow: (position, bytes) => writeFullyNow(handle.fd, position, bytes),
     truncate: (size) => handle.truncate(size),
-    syncData: () => handle.datasync(),
     sync: () => handle.sync(),
     close: () => (closing ??= handle.close()),
   };

@@ -70,7 +70,7 @@ async function repairNewest(
   const newest = segments.at(-1);
   // One that was rewritten had another behind it, which is lost.
   if (!newest?.salt || isRewritten(newest)) return;
-  const file = await files.open(newest.path, 'write');
+  const file = await files.open(newest.path, 'write durably');
   try {
     const { end, groupStart } = await recover(file, newest, newest.salt);
     newest.end = end;

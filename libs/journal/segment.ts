@@ -105,7 +105,7 @@ export async function createSegment(
 ): Promise<WritableSegment> {
   const path = segmentPath(directory, at.start);
   const header: SegmentHeader = { ...at, salt: randomBytes(8) };
-  const file = await files.open(path + UNFINISHED, 'create');
+  const file = await files.open(path + UNFINISHED, 'create durably');
   try {
     await file.write(0, [encodeSegmentHeader(header)]);
     await file.sync();
