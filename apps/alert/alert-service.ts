@@ -26,7 +26,6 @@ import type { Outbox } from './outbox';
 import { OutboxUnavailableError } from './outbox-records';
 import { probe } from './probe';
 import type { ReceiverOptions } from './receivers/receiver';
-import { testReceiver } from './test-receiver';
 
 /** Requests of one stream worked on at once: they share an fsync, and each holds its alerts in memory. */
 const STREAM_WINDOW = 16;
@@ -103,7 +102,10 @@ async function test(
   signal: AbortSignal,
 ): Promise<TestReceiverResponse> {
   const spec = dispatcher.spec(name);
-  if (spec) return testReceiver(spec, receiver, signal);
+  if (spec) {
+    const { testReceiver } = await import('./test-receiver');
+    return testReceiver(spec, receiver, signal);
+  }
   const known = dispatcher.status().map((one) => one.name);
   throw new RpcError(
     status.NOT_FOUND,
