@@ -1,4 +1,4 @@
-// A steady load for a long time: does the standalone keep up, does its spool stay empty, does its memory stay flat?
+// A steady load for a long time: does the standalone (--gateways 1: do the four services) keep up, does the spool stay empty, memory flat?
 // `npm run bench -- sustained --seconds 600 --rate 20000`: so many events a second, 5 % of them of level RequestResponse
 // and 13 KB, the others as recorded. With --quick 20 s of 5,000 a second.
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -21,18 +21,22 @@ const MIB = 2 ** 20;
 const WARM_SECONDS = 30;
 const WARM_SHARE = 1 / 5;
 
-/** @param bench `root`, `quick`, `seconds` and `rate` (events a second), `figures`, `print` */
-export async function benchSustained({ root, quick, seconds, rate, figures, print }) {
+/** @param bench `root`, `quick`, `seconds`, `rate` (events a second), `gateways`, `figures`, `print` */
+export async function benchSustained({ root, quick, seconds, rate, gateways, figures, print }) {
   const wanted = { seconds: seconds ?? (quick ? 20 : 600), rate: rate ?? (quick ? 5_000 : 20_000) };
   const scratch = mkdtempSync(join(tmpdir(), 'bench-'));
   const running = [];
   try {
-    const target = await startOurs({ root, scratch, running }, 'standalone');
+    const target = await startOurs(
+      { root, scratch, running },
+      gateways ? 'services' : 'standalone',
+      { gateways },
+    );
     const workload = mixedWorkload(root, LARGE_SHARE);
     print(
       `\n${wanted.rate} events/s for ${wanted.seconds} s, ${workload.eventBytes.toFixed(0)} bytes each`,
     );
-    const sender = new Sender(target.url, CONNECTIONS);
+    const sender = new Sender(target.urls, CONNECTIONS);
     const bodiesPerSecond = wanted.rate / EVENTS_PER_BODY;
     if (!quick) {
       print(`(${WARM_SECONDS} s at a fifth of it first)`);
@@ -69,7 +73,9 @@ function startWatch({ processes }, { print, every }) {
   let atBefore = begun;
   let refusedCount = 0;
   const look = async () => {
-    const [{ rssBytes }] = await Promise.all(processes.map((one) => one.usage()));
+    // Of several processes that which takes most: the limit is for each.
+    const usages = await Promise.all(processes.map((one) => one.usage()));
+    const rssBytes = Math.max(...usages.map((usage) => usage.rssBytes));
     cpuBefore ??= await cpuAtStart;
     const cpu = await cpuUs(processes);
     const now = performance.now();

@@ -93,7 +93,13 @@ export async function startOurs(context, name, env = {}) {
 
 function target(processes, urls, isSettled) {
   const all = [urls].flat();
-  return { processes, url: all[0], settled: isSettled, sender: new Sender(all, CONNECTIONS) };
+  return {
+    processes,
+    url: all[0],
+    urls: all,
+    settled: isSettled,
+    sender: new Sender(all, CONNECTIONS),
+  };
 }
 
 /** Waits until everything that was answered 200 is where it belongs: nothing is spared by being late. */

@@ -1,6 +1,7 @@
 // Measures: `npm run bench -- all|standalone|services|sustained|replicas|archive|growth|edges|alert|rules [--quick] [--json FILE]`.
 // Prints tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
-// `sustained` takes --seconds and --rate (events a second); `archive` takes --keep FOLDER, to ask what is stored there again,
+// `sustained` takes --seconds, --rate (events a second) and --gateways NUMBER, to load the services with so many
+// gateways before them; `archive` takes --keep FOLDER, to ask what is stored there again,
 // and --alone, to leave SQLite and DuckDB out; `growth` takes --events MILLIONS.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,6 +53,7 @@ const { values, positionals } = parseArgs({
     keep: { type: 'string' },
     seconds: { type: 'string' },
     rate: { type: 'string' },
+    gateways: { type: 'string' },
   },
 });
 const [name = ''] = positionals;
@@ -79,6 +81,7 @@ try {
     alone: values.alone,
     seconds: numberOf('seconds'),
     rate: numberOf('rate'),
+    gateways: numberOf('gateways'),
     events: numberOf('events'),
     figures,
     load,

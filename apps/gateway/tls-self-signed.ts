@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import { readKeyPair, type KeyPair } from './key-pair';
 
 /** What a self-signed server shows, and what its senders must trust. */
@@ -22,10 +21,6 @@ export interface SelfSignedOptions {
 }
 
 const DAY_MS = 86_400_000;
-/** Senders are configured with the CA by hand, so it lasts. */
-const CA_DAYS = 3_650;
-/** Longest that today's clients accept of a server certificate. */
-const SERVER_DAYS = 397;
 /** A certificate is replaced when it has fewer days left. */
 const RENEW_BEFORE_DAYS = 30;
 
@@ -40,14 +35,16 @@ export async function selfSigned({
 }: SelfSignedOptions): Promise<SelfSigned> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const keptCa = await readPair(directory, 'ca');
-  const ca = keptCa && isCurrent(keptCa, now) ? keptCa : await makeCa(now);
+  // Loaded where a certificate is made, which is once in a year: its library is a megabyte of code.
+  const issue = () => import('./issue-certificate');
+  const ca = keptCa && isCurrent(keptCa, now) ? keptCa : await (await issue()).makeCa(now);
   const keptServer = await readPair(directory, 'tls');
   const keep =
     ca === keptCa &&
     keptServer !== undefined &&
     isCurrent(keptServer, now) &&
     isIssuedFor(keptServer, ca, hosts);
-  const server = keep ? keptServer : await makeServer(ca, hosts, now);
+  const server = keep ? keptServer : await (await issue()).makeServer(ca, hosts, now);
   if (ca !== keptCa) await writePair(directory, 'ca', ca);
   if (!keep) await writePair(directory, 'tls', server);
   return { server, caCert: ca.cert };
@@ -64,49 +61,6 @@ function isIssuedFor({ cert }: KeyPair, ca: KeyPair, hosts: readonly string[]): 
   const covers = (host: string): boolean =>
     (isIP(host) ? certificate.checkIP(host) : certificate.checkHost(host)) !== undefined;
   return certificate.verify(new X509Certificate(ca.cert).publicKey) && hosts.every(covers);
-}
-
-async function makeCa(now: Date): Promise<KeyPair> {
-  // The date tells apart the CAs of different years in a trust store.
-  const name = `kube-auditing CA ${now.toISOString().slice(0, 10)}`;
-  const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
-    ...validFor(CA_DAYS, now),
-    ...EC_P256,
-    extensions: [
-      { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
-      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    ],
-  });
-  return { cert, key };
-}
-
-async function makeServer(ca: KeyPair, hosts: readonly string[], now: Date): Promise<KeyPair> {
-  const [commonName = 'localhost'] = hosts;
-  const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], {
-    ...validFor(SERVER_DAYS, now),
-    ...EC_P256,
-    ca,
-    extensions: [
-      { name: 'basicConstraints', cA: false, critical: true },
-      { name: 'keyUsage', digitalSignature: true, critical: true },
-      { name: 'extKeyUsage', serverAuth: true },
-      {
-        name: 'subjectAltName',
-        altNames: hosts.map((host) =>
-          isIP(host) ? { type: 7, ip: host } : { type: 2, value: host },
-        ),
-      },
-    ],
-  });
-  return { cert, key };
-}
-
-const EC_P256 = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
-
-/** From an hour ago: the clock of a sender may be behind ours. */
-function validFor(days: number, now: Date): { notBeforeDate: Date; notAfterDate: Date } {
-  const from = now.getTime() - 3_600_000;
-  return { notBeforeDate: new Date(from), notAfterDate: new Date(from + days * DAY_MS) };
 }
 
 /** A pair that belongs together; undefined if it is missing or damaged. */

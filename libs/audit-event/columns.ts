@@ -4,7 +4,7 @@ import { type DecodedEvent, decodeEvent } from './decoded-event';
 import type { EventField, EventFields, JsonValue } from './event-fields';
 import { ColumnBuilder, cellText, sourceText, type EventTable } from './event-table';
 
-export { ARCHIVE_FIELDS, columnFieldOf, eventFieldOf } from './column-fields';
+export { ARCHIVE_FIELDS, eventFieldOf } from './column-fields';
 
 /**
  * Makes the columns of events, one for each of `fields`: a cell is what `get` says, so the empty text of a field that

@@ -143,7 +143,11 @@ function sender(connection: KubeConnection): Sender {
       const once = (): Promise<IncomingMessage> =>
         new Promise((resolve, reject) => {
           const sent = (isTls ? httpsRequest : httpRequest)(url, options, resolve);
-          sent.once('error', (error: NodeJS.ErrnoException) => {
+          let hasFailed = false;
+          // Listened to for good: what breaks TLS can be told twice, and an error that nobody listens for ends the process.
+          sent.on('error', (error: NodeJS.ErrnoException) => {
+            if (hasFailed) return;
+            hasFailed = true;
             // The server closed an idle connection just then: this says nothing about the server.
             const isStale = sent.reusedSocket && error.code === 'ECONNRESET' && method !== 'POST';
             if (isStale) once().then(resolve, reject);
