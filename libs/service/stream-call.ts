@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { Departures, type DepartureOptions } from './departures';
 import { publicError } from './public-error';
 import { queue, type Queue } from './queue';
 import { backoffMs, type Backoff } from './retry';
@@ -33,6 +34,8 @@ export interface StreamCallOptions {
   readonly deadlineMs: number;
   /** The stream is replaced by a new one when it is older; without it a minute. */
   readonly renewAfterMs?: number;
+  /** Calls that are made one soon after the other go out together; without it each at once. */
+  readonly departures?: DepartureOptions;
 }
 
 /** Single calls over one long-lived stream. */
@@ -77,9 +80,12 @@ export function streamCalls<Req extends CallRequest, Res extends CallResponse>(
     (requests) => open(requests, closing.signal),
     options.renewAfterMs,
   );
+  const departures = options.departures && new Departures(options.departures);
   let lastCall = 0;
 
   const exchange = async (request: Req, signal: AbortSignal): Promise<Res> => {
+    await departures?.turn();
+    if (signal.aborted) throw signal.reason;
     const stream = await streams.current(signal);
     if (stream.failure) throw stream.failure;
     lastCall = (lastCall % MAX_CALL) + 1;
