@@ -24,7 +24,11 @@ export async function makeCa(now: Date): Promise<KeyPair> {
 }
 
 /** A certificate for a server, of these hosts, of which the first is the common name. */
-export async function makeServer(ca: KeyPair, hosts: readonly string[], now: Date): Promise<KeyPair> {
+export async function makeServer(
+  ca: KeyPair,
+  hosts: readonly string[],
+  now: Date,
+): Promise<KeyPair> {
   const [commonName = 'localhost'] = hosts;
   const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], {
     ...validFor(SERVER_DAYS, now),
