@@ -102,10 +102,10 @@ function target(processes, urls, isSettled) {
   };
 }
 
-/** Waits until everything that was answered 200 is where it belongs: nothing is spared by being late. */
+/** Waits until everything that was answered 200 is where it belongs: nothing is spared by being late. Throws after a while. */
 function settled(processes) {
-  return async () => {
-    const late = performance.now() + SETTLE_TIMEOUT_MS;
+  return async (timeoutMs = SETTLE_TIMEOUT_MS) => {
+    const late = performance.now() + timeoutMs;
     for (;;) {
       const at = await metricsOf(processes);
       const gateway = (name) => at[`auditing_gateway_${name}`] ?? 0;

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { AlertMetrics } from './alert-metrics';
 import type { DeliveryEntry } from './alert-entry';
 import { deliver, type ItemAnswer } from './deliver';
+import { dueIn, type Due } from './due';
 import type { Lane } from './lane';
 import type { Outbox } from './outbox';
 import type { Ending } from './outbox-records';
@@ -15,8 +16,6 @@ import type { Answer, Outgoing, Receiver } from './receivers/receiver';
 export const DELIVERY_BACKOFF: Backoff = { initialMs: 1_000, maxMs: 60_000 };
 /** After so many failures in a row requests shrink to one alert, in case a single one makes the receiver fail. */
 const FAILURES_BEFORE_PROBES = 3;
-/** Nothing to do is looked at again after this time: alerts grow too old without a sound. */
-const IDLE_MS = 30_000;
 
 /** What a courier works with. */
 export interface CourierOptions {
@@ -59,6 +58,8 @@ class Courier {
   readonly #lane: Lane;
   /** Rounds in a row in which the receiver took nothing and refused nothing. */
   #failures = 0;
+  /** Tries in a row of alerts that failed alone before which failed again. */
+  #suspectFailures = 0;
 
   constructor(options: CourierOptions, signal: AbortSignal) {
     this.#options = options;
@@ -70,7 +71,10 @@ class Courier {
     return this.#failures >= FAILURES_BEFORE_PROBES;
   }
 
-  /** Sends what is due, records what became of it, waits if the receiver failed or nothing is due. */
+  /**
+   * Sends what is due, and after it, if that found the receiver at work, one of those that failed alone. Records what became of
+   * it, and waits if the receiver failed or nothing is due.
+   */
   async round(): Promise<void> {
     await this.#giveUpOld();
     const { due, suspect, waitMs } = this.#due();
@@ -78,38 +82,21 @@ class Courier {
       await this.#lane.added.heard(waitMs, this.#signal);
       return;
     }
-    const alone = suspect ? [suspect] : [];
-    const isSilenced = await this.#endSilenced([...due, ...alone]);
-    const isSent = (one: DeliveryEntry): boolean => !isSilenced.has(one);
-    const { batchMax } = this.#options.receiver;
-    // What failed alone goes alone: it must not take others down with it again.
-    const batches = [...inBatches(due.filter(isSent), batchMax), alone.filter(isSent)];
-    const sent = batches.filter(({ length }) => length > 0);
-    if (sent.length === 0) return;
-    const answers = (await Promise.all(sent.map((batch) => this.#deliver(batch)))).flat();
-    await this.#record(answers);
-    await this.#pause(answers);
+    const isSilenced = await this.#endSilenced(suspect ? [...due, suspect] : due);
+    const others = due.filter((one) => !isSilenced.has(one));
+    const answers = await this.#send(inBatches(others, this.#options.receiver.batchMax));
+    if (answers.length > 0 && answers.every(({ answer }) => answer.kind === 'retry')) {
+      await this.#pause(answers);
+      return;
+    }
+    if (answers.length > 0) await this.#goOn(answers);
+    if (suspect && !isSilenced.has(suspect)) await this.#sendSuspect(suspect);
   }
 
-  /**
-   * Up to a round's worth of deliveries, besides them one of those that failed alone, and how long to wait if there are
-   * none. While requests shrink to one alert, one that has not failed alone goes first.
-   */
-  #due(): { due: DeliveryEntry[]; suspect: DeliveryEntry | undefined; waitMs: number } {
+  #due(): Due {
     const { receiver, now } = this.#options;
     const max = this.#isProbing ? 1 : receiver.batchMax * receiver.concurrency;
-    const due: DeliveryEntry[] = [];
-    let suspect: DeliveryEntry | undefined;
-    let waitMs = IDLE_MS;
-    const nowMs = now();
-    for (const delivery of this.#lane) {
-      const leftMs = delivery.notBeforeMs - nowMs;
-      if (leftMs > 0) waitMs = Math.min(waitMs, leftMs);
-      else if (delivery.hasFailedAlone) suspect ??= delivery;
-      else due.push(delivery);
-      if (due.length === max) break;
-    }
-    return { due, suspect: this.#isProbing && due.length > 0 ? undefined : suspect, waitMs };
+    return dueIn(this.#lane, { max, isProbing: this.#isProbing, nowMs: now() });
   }
 
   /** What is under a silence ends here, before it is sent. Gives those. */
@@ -163,6 +150,13 @@ class Courier {
     return [...answers, ...damaged];
   }
 
+  /** Sends batches side by side, and records what became of each alert. */
+  async #send(batches: readonly DeliveryEntry[][]): Promise<ItemAnswer<DeliveryEntry>[]> {
+    const answers = (await Promise.all(batches.map((batch) => this.#deliver(batch)))).flat();
+    await this.#record(answers);
+    return answers;
+  }
+
   async #record(answers: readonly ItemAnswer<DeliveryEntry>[]): Promise<void> {
     const endings: Ending[] = [];
     for (const { item, answer } of answers) {
@@ -181,34 +175,54 @@ class Courier {
     await this.#end(endings);
   }
 
-  /** Waits as the receiver asks, or longer with each failure in a row; not at all if it took something. */
+  /** The receiver took or refused something. What it did not take has its own back-off; a wait that it asked for is granted. */
+  async #goOn(answers: readonly ItemAnswer<DeliveryEntry>[]): Promise<void> {
+    const { backoff, now } = this.#options;
+    this.#noteWorking();
+    for (const { item, answer } of answers) {
+      if (answer.kind === 'retry') item.notBeforeMs = now() + backoffMs(item.attemptCount, backoff);
+    }
+    const askedMs = Math.max(...answers.map(askedMsOf));
+    if (askedMs > 0) await wait(askedMs, this.#signal);
+  }
+
+  /** The receiver took nothing: waits as it asks, or longer with each failure in a row. */
   async #pause(answers: readonly ItemAnswer<DeliveryEntry>[]): Promise<void> {
     const { backoff, now } = this.#options;
-    const retries = answers.flatMap(({ item, answer }) =>
-      answer.kind === 'retry' ? [{ item, answer }] : [],
-    );
-    const askedMs = Math.max(0, ...retries.map(({ answer }) => answer.retryAfterMs ?? 0));
-    const [only] = answers.map(({ item }) => item);
-    const isAlone = this.#isProbing && answers.length === 1;
-    if (retries.length < answers.length) {
+    const [only] = answers;
+    this.#noteFailing(only?.answer);
+    if (only && answers.length === 1 && this.#isProbing) {
+      only.item.hasFailedAlone = true;
+      only.item.notBeforeMs = now() + backoffMs(only.item.attemptCount, backoff);
+    }
+    this.#failures += 1;
+    const askedMs = Math.max(...answers.map(askedMsOf));
+    await wait(Math.max(askedMs, backoffMs(this.#failures, backoff)), this.#signal);
+  }
+
+  /**
+   * Sends one that failed alone before, by itself and after the others: it may be what the receiver fails at. A new alert is not
+   * kept waiting for it, a wait that is asked for is its own.
+   */
+  async #sendSuspect(suspect: DeliveryEntry): Promise<void> {
+    const { backoff, now } = this.#options;
+    const [answered] = await this.#send([[suspect]]);
+    if (answered?.answer.kind !== 'retry') {
+      // It answers: so it was the receiver that failed, not each of those that it was tried with.
       this.#noteWorking();
-      for (const { item } of retries) {
-        item.notBeforeMs = now() + backoffMs(item.attemptCount, backoff);
+      this.#suspectFailures = 0;
+      for (const one of this.#lane) {
+        if (one.hasFailedAlone) Object.assign(one, { hasFailedAlone: false, notBeforeMs: 0 });
       }
-      if (askedMs > 0) await wait(askedMs, this.#signal);
       return;
     }
-    this.#noteFailing(retries[0]?.answer);
-    this.#failures += 1;
-    const wasSuspect = only?.hasFailedAlone === true;
-    if (isAlone && only) {
-      only.hasFailedAlone = true;
-      only.notBeforeMs = now() + backoffMs(only.attemptCount, backoff);
-    }
-    const waitMs = Math.max(askedMs, backoffMs(this.#failures, backoff));
-    if (!isAlone || !wasSuspect || askedMs > 0) await wait(waitMs, this.#signal);
-    // It may be this alert alone that the receiver fails at: a new one is tried at once.
-    else if (this.#due().due.length === 0) await this.#lane.added.heard(waitMs, this.#signal);
+    this.#suspectFailures += 1;
+    const ownMs = Math.max(askedMsOf(answered), backoffMs(suspect.attemptCount, backoff));
+    suspect.notBeforeMs = now() + ownMs;
+    const { due, othersWaitMs } = this.#due();
+    if (due.length > 0) return;
+    const pauseMs = backoffMs(this.#suspectFailures, backoff);
+    await this.#lane.added.heard(Math.min(pauseMs, othersWaitMs), this.#signal);
   }
 
   async #giveUpOld(): Promise<void> {
@@ -264,6 +278,11 @@ class Courier {
       this.#options.log.info({ receiver: this.#options.name }, 'receiver works again');
     this.#failures = 0;
   }
+}
+
+/** How long the receiver asked to be left alone. */
+function askedMsOf({ answer }: ItemAnswer<DeliveryEntry>): number {
+  return answer.kind === 'retry' ? (answer.retryAfterMs ?? 0) : 0;
 }
 
 /** A function, because the compiler takes a property for constant that changes during an await. */

@@ -243,6 +243,29 @@ describe('delivery to a server that fails', () => {
       await until('it waits for long', () => server.posted.length > tried);
       await service.api.raise(sampleRequest(2, [sampleAlert('late')]), SIGNAL);
       await delivered(1);
+      // Nor does it begin anew, as if the receiver had just begun to fail.
+      await service.api.raise(sampleRequest(3, [sampleAlert('later')]), SIGNAL);
+      await delivered(2);
+    });
+
+    test('it is sent after the others, never beside them', async () => {
+      noWaits();
+      await open('webhook', {});
+      await service.api.raise(sampleRequest(1, sampleAlerts('pod', 3)), SIGNAL);
+      await delivered(2);
+      let beside = 0;
+      let sending = 0;
+      server.behave = (posted) => {
+        const isBad = namesIn(posted).includes('pod-0');
+        if (isBad) beside += sending;
+        else sending += 1;
+        // Before anything else comes in, so after all that came in together.
+        setImmediate(() => (sending -= isBad ? 0 : 1));
+        return { status: isBad ? 500 : 200 };
+      };
+      await service.api.raise(sampleRequest(2, sampleAlerts('more', 20)), SIGNAL);
+      await delivered(22);
+      expect(beside).toBe(0);
     });
 
     test('it is taken once the receiver is mended', async () => {

@@ -158,7 +158,7 @@ export class Dispatcher {
 
   /**
    * A receiver that cannot be opened keeps its alerts until somebody mends the resource. What talks to receivers is loaded with
-   * the first of them: its client for HTTP is a megabyte of code, an eighth of the time in which a process without any starts.
+   * the first of them: its client for HTTP is a megabyte of code, an eighth of the time in which a process without any starts. If it cannot be loaded the process ends: its files are gone.
    */
   async #open(spec: ReceiverSpec): Promise<{ receiver: Receiver; problem: string }> {
     const { openReceiver } = await import('./receivers/receivers');

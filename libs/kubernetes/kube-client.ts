@@ -142,12 +142,16 @@ function sender(connection: KubeConnection): Sender {
       const url = connection.server + request.path + queryText(request.query);
       const once = (): Promise<IncomingMessage> =>
         new Promise((resolve, reject) => {
-          const sent = (isTls ? httpsRequest : httpRequest)(url, options, resolve);
-          let hasFailed = false;
-          // Listened to for good: what breaks TLS can be told twice, and an error that nobody listens for ends the process.
+          let isOver = false;
+          const sent = (isTls ? httpsRequest : httpRequest)(url, options, (response) => {
+            isOver = true;
+            resolve(response);
+          });
+          // Listened to for good: what breaks TLS can be told twice, and an error that nobody listens for ends the process. What
+          // breaks off an answer is told by the answer too.
           sent.on('error', (error: NodeJS.ErrnoException) => {
-            if (hasFailed) return;
-            hasFailed = true;
+            if (isOver) return;
+            isOver = true;
             // The server closed an idle connection just then: this says nothing about the server.
             const isStale = sent.reusedSocket && error.code === 'ECONNRESET' && method !== 'POST';
             if (isStale) once().then(resolve, reject);
