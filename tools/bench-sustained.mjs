@@ -1,4 +1,5 @@
-// A steady load for a long time: does the standalone (--gateways 1: do the four services) keep up, does the spool stay empty, memory flat?
+// A steady load for a long time: does the standalone keep up, does its spool stay empty, does its memory stay flat? And with
+// --gateways NUMBER the four services with so many gateways: then the memory is that of the process which takes most.
 // `npm run bench -- sustained --seconds 600 --rate 20000`: so many events a second, 5 % of them of level RequestResponse
 // and 13 KB, the others as recorded. With --quick 20 s of 5,000 a second.
 import { mkdtempSync, rmSync } from 'node:fs';

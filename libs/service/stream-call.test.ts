@@ -55,6 +55,30 @@ describe('calls over a stream', () => {
     calls.close();
   });
 
+  test('that follow each other soon go out together, if that is wanted', async () => {
+    const asked: string[] = [];
+    const noting: RuleApi['evaluate'] = (request, signal) => {
+      asked.push(request.projectionVersion);
+      return evaluate(request, signal);
+    };
+    const evaluateStream = answerStream(noting, {
+      response: EvaluateResponse,
+      window: 8,
+      log: pair.runtime.log,
+    });
+    const api = pair.client(await pair.serve({ evaluateStream }));
+    const departures = { everyMs: 2 ** 30, most: 2 };
+    const calls = streamCalls(api.evaluateStream, { window: 8, deadlineMs: 60_000, departures });
+    await calls.call(asking('first'), never);
+    const second = calls.call(asking('second'), never);
+    // Time enough for it to arrive, were it not held back.
+    await wait(100, never);
+    expect(asked).toEqual(['first']);
+    await Promise.all([second, calls.call(asking('third'), never)]);
+    expect(asked).toEqual(['first', 'second', 'third']);
+    calls.close();
+  });
+
   test('fail alone, with the code they failed with', async () => {
     const api = pair.client(await pair.serve(streaming()));
     const calls = streamCalls(api.evaluateStream, { window: 8, deadlineMs: 10_000 });

@@ -9,5 +9,5 @@ type Program = 'redis-server' | 'prometheus-alertmanager' | 'promtool';
  */
 export function describeWith(program: Program, name: string, tests: () => void): void {
   if (spawnSync(program, ['--version']).error === undefined) describe(name, tests);
-  else describe.skip(`${name} (needs ${program})`, tests);
+  else describe.skip(`needs ${program}: ${name}`, tests);
 }
