@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { Source } from '@auditing/proto/event';
+import { Field, Source } from '@auditing/proto/event';
 import * as fc from 'fast-check';
 import { buildColumns } from './columns';
 import { COLUMN_FIELDS } from './column-fields';
@@ -249,6 +249,54 @@ test('a text has one cell, whichever way it was read', async () => {
       },
     ),
   );
+});
+
+test('every byte of a value counts, wherever it is and whatever its length', async () => {
+  for (const length of Array.from({ length: 40 }, (_, at) => at + 1)) {
+    const value = 'bcdefghijklmnopqrstuvwxyzabcdefghijklmno'.slice(0, length);
+    const changed = Array.from(value, (_, at) => `${value.slice(0, at)}#${value.slice(at + 1)}`);
+    const events = changed.flatMap((other) =>
+      [value, other, other, value].map((name) => ({ auditID: name, objectRef: { name } })),
+    );
+    await expectSame(Buffer.from(JSON.stringify(events)));
+  }
+});
+
+test('what the body before left in memory is no part of this one', async () => {
+  const name = 'x'.repeat(500);
+  const whole = Buffer.from(`[{"auditID":"a"},{"auditID":"${name}"},{"auditID":"${name}"}]`);
+  await expectSame(whole);
+  for (let length = whole.length - 1; length > 30; length -= 1) {
+    await expect(decodeBody(whole.subarray(0, length))).rejects.toMatchObject({
+      name: 'BodyError',
+    });
+  }
+  await expectSame(whole);
+});
+
+test('bodies that are read at once do not meet', () => {
+  const bodies = Array.from({ length: 5 }, (_, at) => Buffer.from(`{"auditID":"id-${at}"}`));
+  const readers = bodies.map((body) => {
+    const table = new EventTable();
+    return { body, table, scanner: new EventScanner(body, table) };
+  });
+  const column = COLUMN_FIELDS.indexOf(Field.AUDIT_ID);
+  for (const [at, { body, table, scanner }] of [...readers.entries()].reverse()) {
+    expect(scanner.scan(0)).toBe(body.length);
+    expect(table.value(column, 0)).toBe(`id-${at}`);
+    scanner.release();
+    scanner.release();
+  }
+  const again = bodies.map((body) => new EventScanner(body, new EventTable()));
+  expect(again.map((scanner) => scanner.scan(0))).toEqual(bodies.map(({ length }) => length));
+});
+
+test('a body larger than all before it is read, and so is the small one after it', async () => {
+  const event = (auditID: string, bytes: number) =>
+    `{"auditID":"${auditID}","verb":"get","requestObject":{"data":"${'y'.repeat(bytes)}"}}`;
+  for (const bytes of [10, 300_000, 6_000_000, 10, 100_000]) {
+    await expectSame(Buffer.from(`[${event('a', bytes)},${event('b', 10)}]`));
+  }
 });
 
 test('more values than are remembered have one cell each', async () => {
