@@ -21,8 +21,11 @@ import { SearchThreads } from './embedded/search-threads';
 import type { Engine } from './engine';
 import { maintainer } from './maintainer';
 
-/** Rows of a segment: its index stays near 30 MB in memory, and is made in a second. */
-const SEGMENT_ROWS = 262_144;
+/**
+ * Rows of a segment: its index stays near 30 MB in memory, and is made in a second. Its tables double at powers of 2, which takes
+ * 50 ms at this size: the last batch, of 4,096 events at most, must not make them.
+ */
+const SEGMENT_ROWS = 2 ** 18 - 4_096;
 
 /** Long texts, such as request URIs, fill an index faster than rows do. */
 const SEGMENT_INDEX_BYTES = 64 * 2 ** 20;

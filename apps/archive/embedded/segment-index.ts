@@ -70,15 +70,21 @@ export class SegmentIndex {
   readonly #stageTimes = new GrowingNumbers();
   readonly #positions = new GrowingNumbers();
   readonly #firstRows = new GrowingNumbers();
-  readonly #keys = new KeyIndex();
+  readonly #keys: KeyIndex;
   #minTimeUs = Infinity;
   #maxTimeUs = -Infinity;
   #newestReceivedUs = 0;
   /** When the first of its events was received; 0 without events. */
   oldestReceivedUs = 0;
 
-  /** `start`: position of the segment's first byte in the log. */
-  constructor(readonly start: number) {}
+  /** `rowCount`: as many rows are expected; where it is wrong, tables grow, and appends wait for that. */
+  constructor(
+    /** Position of the segment's first byte in the log. */
+    readonly start: number,
+    rowCount?: number,
+  ) {
+    this.#keys = new KeyIndex(rowCount);
+  }
 
   get rowCount(): number {
     return this.#times.length;

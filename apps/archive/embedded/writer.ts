@@ -197,7 +197,8 @@ export class Writer {
     const place = { start, end: last.start, isRewritten };
     const state = { isSealed: true, isRewritten };
     const origin = { segmentEnd: place.end, segmentHash: hash, damagedCount: 0, ...state };
-    await segments.seal(place, { index: segments.current, origin }, new SegmentIndex(last.start));
+    const index = segments.current;
+    await segments.seal(place, { index, origin }, new SegmentIndex(last.start, index.rowCount));
     onSealed(checkpoint);
   }
 
