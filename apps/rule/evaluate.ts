@@ -145,23 +145,21 @@ function fillWorkspace(event: FillableEvent, workspaces: Workspaces): string {
 class RuleNames {
   readonly used: Verdicts['rules'] = [];
   readonly #places = new Map<number, number>();
-  /** The findings of events that one rule without a message keeps, by rule. */
-  readonly #silent = new Map<number, Finding[]>();
+  /** The findings, none with a message, of the event before that had such: mostly the next one has the same. */
+  #silent: Finding[] = [];
+  #silentRules: readonly MatchedRule[] = [];
 
   constructor(private readonly ruleSet: RuleSet) {}
 
   /** As verdicts hold them. Not to be changed: what says the same of many events is one object. */
   findings(matched: readonly MatchedRule[]): Finding[] {
-    const only = matched[0];
-    if (only === undefined || matched.length > 1 || only.message !== '') {
+    if (matched.some(({ message }) => message !== ''))
       return matched.map((one) => this.finding(one));
+    if (!areSameRules(matched, this.#silentRules)) {
+      this.#silent = matched.map((one) => this.finding(one));
+      this.#silentRules = matched;
     }
-    let silent = this.#silent.get(only.rule);
-    if (silent === undefined) {
-      silent = [this.finding(only)];
-      this.#silent.set(only.rule, silent);
-    }
-    return silent;
+    return this.#silent;
   }
 
   private finding({ rule, message, alert }: MatchedRule): Finding {
@@ -173,4 +171,8 @@ class RuleNames {
     }
     return { rule: place ?? 0, message, alert };
   }
+}
+
+function areSameRules(some: readonly MatchedRule[], others: readonly MatchedRule[]): boolean {
+  return some.length === others.length && some.every(({ rule }, at) => rule === others[at]?.rule);
 }

@@ -80,7 +80,11 @@ describe('the shipped rules', () => {
     ruleSetVersion: expect.any(String) as string,
     ignoredCount: 1,
     rules: expect.arrayContaining([
-      { name: 'alerting-rule.AttachOrExecPod', priority: Priority.WARNING },
+      {
+        name: 'alerting-rule.AttachOrExecPod',
+        priority: Priority.WARNING,
+        output: [],
+      },
     ]) as object[],
   };
 

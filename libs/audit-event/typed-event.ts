@@ -25,6 +25,8 @@ export interface EventExtras {
   readonly rules?: readonly string[];
   /** The message of the first alerting rule. */
   readonly message?: string;
+  /** Makes it out of the event, its workspace filled in, if it is not known; not called for bytes that are no event. */
+  readonly messageOf?: ((event: DecodedEvent) => string) | undefined;
   /** What was removed from it. */
   readonly strip?: Strip;
   /** Whether the answer carries the bytes. Default false. */
@@ -58,7 +60,7 @@ function typed(event: DecodedEvent | undefined, bytes: Buffer, extras: EventExtr
     workspace: extras.workspace ?? '',
     receivedAt: timestampFromMicros(extras.receivedAtUs ?? 0),
     rules: [...(extras.rules ?? [])],
-    message: extras.message ?? '',
+    message: extras.message ?? (event && extras.messageOf?.(event)) ?? '',
     strip: extras.strip ?? Strip.UNSPECIFIED,
     raw: extras.includeRaw === true ? bytes : Buffer.alloc(0),
   };

@@ -1,26 +1,26 @@
-import type { JsonValue } from '@auditing/audit-event/event-fields';
-import { isJsonObject } from '@auditing/audit-event/field-keys';
+import type { OutputPart } from '@auditing/proto/event';
 import type { Path } from './condition';
+import { DEFAULT_FIELDS, defaultText, messageText, shortened, textOfLeaf } from './default-message';
 import type { Meaning, Scope } from './expand';
 import { resolvePath, type FieldReader, type Root } from './field-source';
+import { namePart } from './finding-message';
 import { parseCondition } from './parse-condition';
+import { printPath } from './path-text';
 import { collectValues } from './path-walk';
 import { warning, type Problem } from './problem';
 import { RecentMap } from './recent-map';
-import { textOfValue } from './text-value';
 
 /** A compiled output. */
 export interface OutputTemplate {
   /** The message for the event that a reader stands at. */
   render(reader: FieldReader): string;
+  /** The same for whoever has the event later: messageOfFinding makes the same message of it. */
+  readonly parts: readonly OutputPart[];
   /** What it reads. */
   readonly roots: readonly Root[];
   /** What looks wrong with it; an output is never refused. */
   readonly problems: readonly Problem[];
 }
-
-/** Longest value that a message shows, in UTF-16 units: messages become labels of alerts, and bodies can be huge. */
-const MAX_VALUE_LENGTH = 1_024;
 
 /** How many fields of outputs are known: all rules name the same few. */
 const KNOWN_FIELDS = 256;
@@ -28,20 +28,16 @@ const KNOWN_FIELDS = 256;
 /** Longest one that is remembered, in UTF-16 units. */
 const REMEMBERED_LENGTH = 256;
 
+/** Of a part of a name: what a uint32 holds. */
+const NAME_PART_MAX = 2 ** 32 - 1;
+
 const knownFields = new RecentMap<string, { readonly path: Path | undefined }>(KNOWN_FIELDS);
 
-/** Resources that belong to a workspace itself, in the default text. */
-const WORKSPACE_RESOURCES: ReadonlySet<string> = new Set([
-  'devops',
-  'namespaces',
-  'federatednamespaces',
-  'workspaceroles',
-  'federatedworkspaceroles',
-  'workspacemembers',
-]);
-
 /** A part of a message. */
-type Part = (reader: FieldReader) => string;
+interface Part {
+  readonly text: (reader: FieldReader) => string;
+  readonly output: OutputPart;
+}
 
 /**
  * Compiles the output of a rule: text with `${alias}`, `${list}`, `${Field.path}` and `${$n}`, the n-th part of
@@ -52,12 +48,13 @@ export function compileOutput(text: string, scope: Scope, reader: FieldReader): 
   const compiler = new OutputCompiler(scope, reader);
   const parts = text.trim() === '' ? [compiler.defaultText()] : compiler.parts(text);
   const { roots, problems } = compiler;
+  const texts = parts.map((part) => part.text);
   const render = (current: FieldReader): string => {
     let message = '';
-    for (const part of parts) message += part(current);
+    for (const textOf of texts) message += textOf(current);
     return message;
   };
-  return { render, roots, problems };
+  return { render, parts: parts.map(({ output }) => output), roots, problems };
 }
 
 class OutputCompiler {
@@ -74,34 +71,20 @@ class OutputCompiler {
     let end = 0;
     for (const found of text.matchAll(/\$\{([^}]*)\}/g)) {
       const before = text.slice(end, found.index);
-      if (before !== '') parts.push(() => before);
+      if (before !== '') parts.push(literal(before));
       parts.push(this.reference(found[1]?.trim() ?? '', found.index));
       end = found.index + found[0].length;
     }
     const rest = text.slice(end);
-    if (rest !== '') parts.push(() => rest);
+    if (rest !== '') parts.push(literal(rest));
     return parts;
   }
 
   defaultText(): Part {
-    const user = this.root({ field: 'User.username' });
-    const verb = this.root({ field: 'Verb' });
-    const resource = this.root({ field: 'ObjectRef.Resource' });
-    const name = this.root({ field: 'ObjectRef.Name' });
-    const namespace = this.root({ field: 'ObjectRef.Namespace' });
-    const workspace = this.root({ field: 'Workspace' });
-    const devops = this.root({ field: 'Devops' });
-    return (reader) => {
-      const kind = resource(reader);
-      const what = `${user(reader)} ${verb(reader)} ${kind} '${name(reader)}'`;
-      if (workspace(reader) !== '' && WORKSPACE_RESOURCES.has(kind)) {
-        return `${what} in Workspace ${workspace(reader)}`;
-      }
-      if (devops(reader) !== '') return `${what} in Devops ${devops(reader)}`;
-      const isNamespace = kind === 'namespaces' || kind === 'federatednamespaces';
-      if (namespace(reader) !== '' && !isNamespace)
-        return `${what} in Namespace ${namespace(reader)}`;
-      return what;
+    const texts = new Map(DEFAULT_FIELDS.map((field) => [field, this.root({ field })]));
+    return {
+      text: (reader) => defaultText((field) => texts.get(field)?.(reader) ?? ''),
+      output: { part: { $case: 'defaultText', value: true } },
     };
   }
 
@@ -111,10 +94,8 @@ class OutputCompiler {
     switch (meaning.kind) {
       case 'alias':
         return this.path(meaning.path);
-      case 'list': {
-        const items = meaning.items.join(', ');
-        return () => items;
-      }
+      case 'list':
+        return literal(meaning.items.join(', '));
       default:
         return this.field(name, at, meaning);
     }
@@ -125,10 +106,14 @@ class OutputCompiler {
     const n = /^[1-9]\d*$/.test(digits) ? Number(digits) : undefined;
     if (n === undefined) {
       this.problems.push(warning(at, 'expected ${$n} with n from 1; this is always empty'));
-      return () => '';
+      return literal('');
     }
     const name = this.root({ field: 'ObjectRef.Name' });
-    return (reader) => name(reader).split(':')[n - 1] ?? '';
+    return {
+      text: (reader) => namePart(name(reader), n),
+      // No name has as many parts as the largest number that can be sent.
+      output: { part: { $case: 'namePart', value: Math.min(n, NAME_PART_MAX) } },
+    };
   }
 
   private field(name: string, at: number, meaning: Meaning): Part {
@@ -137,7 +122,7 @@ class OutputCompiler {
       this.problems.push(
         warning(at, `\`\${${name}}\` is neither an alias, a list nor a field; it is always empty`),
       );
-      return () => '';
+      return literal('');
     }
     const { root } = resolvePath(path);
     if ('other' in root) {
@@ -151,20 +136,29 @@ class OutputCompiler {
 
   private path(path: Path): Part {
     const { root, steps } = resolvePath(path);
-    if (steps.length === 0) return this.root(root);
+    const output: OutputPart = { part: { $case: 'path', value: printPath(path) } };
+    if (steps.length === 0) return { text: this.root(root), output };
     const slot = this.slot(root);
-    return (reader) => shorten(collectValues(reader.read(slot), steps).map(textOfLeaf).join(', '));
+    return {
+      text: (reader) =>
+        shortened(collectValues(reader.read(slot), steps).map(textOfLeaf).join(', ')),
+      output,
+    };
   }
 
-  private root(root: Root): Part {
+  private root(root: Root): (reader: FieldReader) => string {
     const slot = this.slot(root);
-    return (reader) => shorten(textOfLeaf(reader.read(slot)));
+    return (reader) => messageText(reader.read(slot));
   }
 
   private slot(root: Root): number {
     this.roots.push(root);
     return this.reader.slot(root);
   }
+}
+
+function literal(text: string): Part {
+  return { text: () => text, output: { part: { $case: 'text', value: text } } };
 }
 
 /** The path that a text is; undefined if it is none. */
@@ -177,16 +171,4 @@ function parseField(text: string): Path | undefined {
     if (text.length <= REMEMBERED_LENGTH) knownFields.set(text, known);
   }
   return known.path;
-}
-
-/** An object has no text of its own, as in the original, which sees nothing but its leaves. */
-function textOfLeaf(value: JsonValue | undefined): string {
-  return value === undefined || value === null || isJsonObject(value) ? '' : textOfValue(value);
-}
-
-function shorten(text: string): string {
-  if (text.length <= MAX_VALUE_LENGTH) return text;
-  // Half of a character is none.
-  const isHalf = /[\ud800-\udbff]/.test(text.charAt(MAX_VALUE_LENGTH - 1));
-  return `${text.slice(0, isHalf ? MAX_VALUE_LENGTH - 1 : MAX_VALUE_LENGTH)}…`;
 }

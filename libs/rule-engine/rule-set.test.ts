@@ -1,5 +1,6 @@
 import { Field, Priority } from '@auditing/proto/event';
 import { ExplanationKind } from '@auditing/proto/rule';
+import { messageOfFinding } from './finding-message';
 import { buildRuleSet, type Resource, type RuleSet } from './rule-set';
 import {
   build,
@@ -49,16 +50,28 @@ describe('deciding', () => {
     ]);
   });
 
-  it('renders messages for alerting rules alone', () => {
+  it('renders messages for alerting rules alone, the default text without an alert only when it is shown', () => {
     const deleted = event({ Verb: 'delete', User: { username: 'eve' } });
-    const findings = buildMany().evaluate(deleted)?.findings;
-    expect(findings?.map(({ message }) => message)).toEqual([
+    const set = buildMany();
+    const findings = set.evaluate(deleted)?.findings ?? [];
+    expect(findings.map(({ message }) => message)).toEqual([
       'eve delete',
       "eve delete  ''",
       '',
-      "eve delete  ''",
+      '',
       '',
     ]);
+    const shown = findings.map((one) => messageOfFinding(one, set.ruleNames[one.rule], deleted));
+    expect(shown).toEqual(['eve delete', "eve delete  ''", '', "eve delete  ''", '']);
+  });
+
+  it('reads nothing for a message that is made when it is shown', () => {
+    const rules = [rule('one', 'Verb = "delete"', { priority: 'INFO' })];
+    const later = build(rules, { alertingPriority: 'WARNING' });
+    expect(later.projection.fields).not.toContain(Field.USER);
+    const atOnce = build(rules, { alertingPriority: 'INFO' });
+    expect(atOnce.projection.fields).toContain(Field.USER);
+    expect(atOnce.version).not.toBe(later.version);
   });
 
   it('ignores what nothing matches', () => {

@@ -10,7 +10,7 @@ import type {
 import { createHash } from 'node:crypto';
 import type { Condition } from './condition';
 import { explainCondition } from './explain';
-import { FieldReader } from './field-source';
+import { FieldReader, type Root } from './field-source';
 import {
   compare,
   loadRules,
@@ -50,7 +50,10 @@ export interface RuleSetOptions {
 export interface MatchedRule {
   /** Index into {@link RuleSet.ruleNames}. */
   readonly rule: number;
-  /** The rule's output with the event's values filled in; empty unless it is an alerting rule. */
+  /**
+   * The rule's output with the event's values filled in; empty unless it is an alerting rule. If it raises no alert it is mostly
+   * not made here, but by whoever shows it: `messageOfFinding`, with the output in the rule's name.
+   */
   readonly message: string;
   /** Whether an alert is raised. */
   readonly alert: boolean;
@@ -122,6 +125,8 @@ interface ActiveRule {
   /** Undefined if it only archives. */
   readonly output: OutputTemplate | undefined;
   readonly alert: boolean;
+  /** Whether its message is made when it is read: it raises no alert, and what it reads will still be there. */
+  readonly isDeferred: boolean;
 }
 
 interface CompiledRules {
@@ -147,7 +152,8 @@ function compileRules(rules: readonly LoadedRule[], webhook: WebhookResource): C
     }
     warnOfRemovedOutput(rule, output?.roots ?? [], webhook.settings.auditLevel);
     const alert = rule.alerting && entry.priority >= webhook.settings.alertingPriority;
-    active.push({ rule, plan, condition, output, alert });
+    const isDeferred = !alert && output?.roots.every(isArchived) === true;
+    active.push({ rule, plan, condition, output, alert, isDeferred });
   }
   active.sort(
     (a, b) => b.rule.entry.priority - a.rule.entry.priority || compare(a.rule.name, b.rule.name),
@@ -157,6 +163,11 @@ function compileRules(rules: readonly LoadedRule[], webhook: WebhookResource): C
     resources: demandedResources(condition),
   }));
   return { active, reader, index: new RuleIndex(indexed, planner, reader) };
+}
+
+/** Whether it is in every archived event that had it: request and response objects can be removed. */
+function isArchived(root: Root): boolean {
+  return !('field' in root) || (root.field !== 'RequestObject' && root.field !== 'ResponseObject');
 }
 
 /** Whether a match would do anything: alerting rules always archive, archiving ones from a priority on. */
@@ -189,12 +200,17 @@ class CompiledRuleSet implements RuleSet {
   ) {
     const { active, diagnostics, alsoRead } = compiled;
     const projection = new ProjectionBuilder(alsoRead);
-    for (const { condition, output } of active) projection.add(condition, output?.roots ?? []);
+    for (const { condition, output, isDeferred } of active)
+      projection.add(condition, isDeferred ? [] : (output?.roots ?? []));
     this.projection = projection.build();
     this.settings = webhook.settings;
     this.diagnostics = diagnostics;
     this.version = hashOf(loaded, webhook, alsoRead);
-    this.ruleNames = active.map(({ rule }) => ({ name: rule.name, priority: rule.entry.priority }));
+    this.ruleNames = active.map(({ rule, output, isDeferred }) => ({
+      name: rule.name,
+      priority: rule.entry.priority,
+      output: isDeferred ? [...(output?.parts ?? [])] : [],
+    }));
     this.matchCounts = active.map(() => 0);
     this.mismatchCounts = active.map(() => 0);
   }
@@ -237,7 +253,8 @@ class CompiledRuleSet implements RuleSet {
     matched: (rule) => {
       const active = this.compiled.active[rule];
       this.matchCounts[rule] = (this.matchCounts[rule] ?? 0) + 1;
-      const message = active?.output?.render(this.compiled.reader) ?? '';
+      const isNow = active?.isDeferred === false;
+      const message = isNow ? (active.output?.render(this.compiled.reader) ?? '') : '';
       this.found[this.foundCount] = { rule, message, alert: active?.alert ?? false };
       this.foundCount += 1;
     },

@@ -1,6 +1,7 @@
 import { decodeEvent, type DecodedEvent } from '@auditing/audit-event/decoded-event';
 import { Source } from '@auditing/proto/event';
 import type { Diagnostic, RuleStatus, TestFinding, TestResult } from '@auditing/proto/rule';
+import { messageOfFinding } from './finding-message';
 import { Report } from './report';
 import { ObjectReader } from './resource-reader';
 import type { Resource, RuleSet } from './rule-set';
@@ -92,9 +93,9 @@ function findingsIn(ruleSet: RuleSet, event: DecodedEvent): TestFinding[] {
   const findings = ruleSet.evaluate(event)?.findings ?? [];
   return findings.flatMap(({ rule, alert, message }) => {
     const found = ruleSet.ruleNames[rule];
-    return found === undefined
-      ? []
-      : [{ rule: found.name, priority: found.priority, alert, message }];
+    if (found === undefined) return [];
+    const { name, priority } = found;
+    return [{ rule: name, priority, alert, message: messageOfFinding({ message }, found, event) }];
   });
 }
 

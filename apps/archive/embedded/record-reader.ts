@@ -15,6 +15,7 @@ import {
   type EventBatch,
   type Verdict,
 } from '@auditing/proto/event';
+import { firstMessage } from '@auditing/rule-engine/finding-message';
 import { RpcError } from '@auditing/service/rpc-error';
 
 import { ByteCache } from './byte-cache';
@@ -79,7 +80,7 @@ export class StoredRecord {
         receivedAtUs: (this.#receivedAtUs ??= receivedAtOf(this.kept))(index),
         workspace: verdict?.workspace ?? '',
         rules: findings.map(({ rule }) => verdicts?.rules[rule]?.name ?? ''),
-        message: findings.find(({ message }) => message !== '')?.message ?? '',
+        messageOf: (event) => firstMessage(findings, verdicts?.rules ?? [], event),
         strip: verdict?.strip ?? Strip.UNSPECIFIED,
       },
     );

@@ -83,7 +83,7 @@ export async function eventDocument(
   const key = keyOf(batch, event);
   const timeUs = eventTimeUs(kept, event);
   const hasIdentity = ownTimeUs(kept, event) !== 0 && valueText(decoded.get('AuditID')) !== '';
-  const { findings, priority, message, strip, workspace } = findingsOf(kept, event);
+  const { findings, priority, message, strip, workspace } = findingsOf(kept, event, decoded);
   const position = kept.positions[event] ?? 0;
   const source = sourceOf(batch, event);
   const fields = kubesphereFields(decoded, { message, workspace });

@@ -1,5 +1,7 @@
+import type { DecodedEvent } from '@auditing/audit-event/decoded-event';
 import type { KeptBatch } from '@auditing/proto/archive';
 import { Priority, Strip } from '@auditing/proto/event';
+import { messageOfFinding } from '@auditing/rule-engine/finding-message';
 
 /** One rule that matched, in the words of rules. */
 export interface KeptFinding {
@@ -30,18 +32,27 @@ const PRIORITY_WORDS: ReadonlyMap<Priority, string> = new Map([
   [Priority.WARNING, 'WARNING'],
 ]);
 
-/** Reads them out of the verdicts. */
-export function findingsOf({ verdicts }: KeptBatch, event: number): Findings {
+/** Reads them out of the verdicts on an event, and makes the messages that they do not carry. */
+export function findingsOf(
+  { verdicts }: KeptBatch,
+  event: number,
+  decoded: DecodedEvent,
+): Findings {
   // Every kept event has a verdict, so that mostly it lies at its own place.
   const list = verdicts?.verdicts ?? [];
   const verdict =
     list[event]?.event === event ? list[event] : list.find((one) => one.event === event);
-  const findings = (verdict?.findings ?? []).map(({ rule, message, alert }) => ({
-    Rule: verdicts?.rules[rule]?.name ?? '',
-    Priority: PRIORITY_WORDS.get(verdicts?.rules[rule]?.priority ?? Priority.UNSPECIFIED) ?? '',
-    Message: message,
-    Alert: alert,
-  }));
+  const workspace = verdict?.workspace ?? '';
+  if (workspace !== '') decoded.fillWorkspace(workspace);
+  const findings = (verdict?.findings ?? []).map((finding) => {
+    const rule = verdicts?.rules[finding.rule];
+    return {
+      Rule: rule?.name ?? '',
+      Priority: PRIORITY_WORDS.get(rule?.priority ?? Priority.UNSPECIFIED) ?? '',
+      Message: messageOfFinding(finding, rule, decoded),
+      Alert: finding.alert,
+    };
+  });
   return {
     findings,
     priority:
@@ -50,6 +61,6 @@ export function findingsOf({ verdicts }: KeptBatch, event: number): Findings {
       ) ?? '',
     message: findings.find(({ Message }) => Message !== '')?.Message ?? '',
     strip: verdict?.strip ?? Strip.UNSPECIFIED,
-    workspace: verdict?.workspace ?? '',
+    workspace,
   };
 }

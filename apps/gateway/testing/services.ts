@@ -113,7 +113,7 @@ export class TestRule {
     });
     return {
       ruleSetVersion: this.ruleSet?.version ?? '',
-      rules: [{ name: 'test.rule', priority: Priority.WARNING }],
+      rules: [{ name: 'test.rule', priority: Priority.WARNING, output: [] }],
       verdicts,
       ignoredCount: events.length - verdicts.length,
     };

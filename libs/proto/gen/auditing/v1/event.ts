@@ -546,7 +546,7 @@ export interface EventBatch {
 export interface Finding {
   /** Index into Verdicts.rules. */
   rule: number;
-  /** The rule's output with the event's values filled in. Only for alerting rules. */
+  /** The rule's output with the event's values filled in. Only for alerting rules; empty where RuleName.output says how to make it. */
   message: string;
   /** True if the priority reaches alertingPriority and the rule is an alerting one: an alert is raised. */
   alert: boolean;
@@ -558,6 +558,33 @@ export interface RuleName {
   name: string;
   /** Its priority. */
   priority: Priority;
+  /**
+   * How the message of a finding is made that carries none, part after part, out of the archived event with its workspace filled in.
+   * Empty unless it is an alerting rule whose findings raise no alert and whose output reads neither request nor response object:
+   * those may have been removed from what is archived. AuditEvent.message is such a message, made.
+   */
+  output: OutputPart[];
+}
+
+/** A part of the message of a rule. */
+export interface OutputPart {
+  part:
+    | //
+    /** Says who did what to which object: the whole message of a rule without an output. */
+    { $case: "defaultText"; value: boolean }
+    | //
+    /** As it stands. */
+    { $case: "text"; value: string }
+    | //
+    /**
+     * The text of what is at this path of the event, such as `User.username`, as rules write paths; several values with commas
+     * between them, each text with 1,024 UTF-16 units at most; empty for what is missing.
+     */
+    { $case: "path"; value: string }
+    | //
+    /** The n-th part of ObjectRef.Name between colons, from 1; empty if there are fewer. */
+    { $case: "namePart"; value: number }
+    | undefined;
 }
 
 /** What the rules say of one event that is kept. Ignored events have none. */
@@ -1439,7 +1466,7 @@ export const Finding: MessageFns<Finding> = {
 };
 
 function createBaseRuleName(): RuleName {
-  return { name: "", priority: 0 };
+  return { name: "", priority: 0, output: [] };
 }
 
 export const RuleName: MessageFns<RuleName> = {
@@ -1449,6 +1476,9 @@ export const RuleName: MessageFns<RuleName> = {
     }
     if (message.priority !== 0) {
       writer.uint32(16).int32(message.priority);
+    }
+    for (const v of message.output) {
+      OutputPart.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1482,6 +1512,14 @@ export const RuleName: MessageFns<RuleName> = {
             message.priority = reader.int32() as any;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.output.push(OutputPart.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1498,6 +1536,7 @@ export const RuleName: MessageFns<RuleName> = {
     return {
       name: isSet(object.name) ? globalThis.String(object.name) : "",
       priority: isSet(object.priority) ? priorityFromJSON(object.priority) : 0,
+      output: globalThis.Array.isArray(object?.output) ? object.output.map((e: any) => OutputPart.fromJSON(e)) : [],
     };
   },
 
@@ -1509,6 +1548,9 @@ export const RuleName: MessageFns<RuleName> = {
     if (message.priority !== 0) {
       obj.priority = priorityToJSON(message.priority);
     }
+    if (message.output?.length) {
+      obj.output = message.output.map((e) => OutputPart.toJSON(e));
+    }
     return obj;
   },
 
@@ -1519,6 +1561,154 @@ export const RuleName: MessageFns<RuleName> = {
     const message = createBaseRuleName();
     message.name = object.name ?? "";
     message.priority = object.priority ?? 0;
+    message.output = object.output?.map((e) => OutputPart.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseOutputPart(): OutputPart {
+  return { part: undefined };
+}
+
+export const OutputPart: MessageFns<OutputPart> = {
+  encode(message: OutputPart, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.part?.$case) {
+      case "defaultText":
+        writer.uint32(8).bool(message.part.value);
+        break;
+      case "text":
+        writer.uint32(18).string(message.part.value);
+        break;
+      case "path":
+        writer.uint32(26).string(message.part.value);
+        break;
+      case "namePart":
+        writer.uint32(32).uint32(message.part.value);
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): OutputPart {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOutputPart();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.part = { $case: "defaultText", value: reader.bool() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.part = { $case: "text", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.part = { $case: "path", value: reader.string() };
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.part = { $case: "namePart", value: reader.uint32() };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): OutputPart {
+    return {
+      part: isSet(object.defaultText)
+        ? { $case: "defaultText", value: globalThis.Boolean(object.defaultText) }
+        : isSet(object.default_text)
+        ? { $case: "defaultText", value: globalThis.Boolean(object.default_text) }
+        : isSet(object.text)
+        ? { $case: "text", value: globalThis.String(object.text) }
+        : isSet(object.path)
+        ? { $case: "path", value: globalThis.String(object.path) }
+        : isSet(object.namePart)
+        ? { $case: "namePart", value: globalThis.Number(object.namePart) }
+        : isSet(object.name_part)
+        ? { $case: "namePart", value: globalThis.Number(object.name_part) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: OutputPart): unknown {
+    const obj: any = {};
+    if (message.part?.$case === "defaultText") {
+      obj.defaultText = message.part.value;
+    } else if (message.part?.$case === "text") {
+      obj.text = message.part.value;
+    } else if (message.part?.$case === "path") {
+      obj.path = message.part.value;
+    } else if (message.part?.$case === "namePart") {
+      obj.namePart = Math.round(message.part.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<OutputPart>): OutputPart {
+    return OutputPart.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<OutputPart>): OutputPart {
+    const message = createBaseOutputPart();
+    switch (object.part?.$case) {
+      case "defaultText": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "defaultText", value: object.part.value };
+        }
+        break;
+      }
+      case "text": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "text", value: object.part.value };
+        }
+        break;
+      }
+      case "path": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "path", value: object.part.value };
+        }
+        break;
+      }
+      case "namePart": {
+        if (object.part?.value !== undefined && object.part?.value !== null) {
+          message.part = { $case: "namePart", value: object.part.value };
+        }
+        break;
+      }
+    }
     return message;
   },
 };
