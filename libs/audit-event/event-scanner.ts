@@ -1,7 +1,6 @@
 import { Field, Source } from '@auditing/proto/event';
 import { type BodySpans, NO_BODIES, type Span } from './body-spans';
 import { COLUMN_FIELDS, columnKind } from './column-fields';
-import type { JsonValue } from './event-fields';
 import type { EventTable } from './event-table';
 import { ScanMachine, type ScanHost } from './scan-machine';
 import { microsFromText } from './timestamp';
@@ -78,12 +77,14 @@ export class EventScanner implements ScanHost {
     return start === 0 ? undefined : { start: start - this.#start, end: end - this.#start };
   }
 
-  newText(column: number, start: number, end: number): number {
-    return this.#table.newText(column, this.#plain(start + 1, end - 1));
+  newValue(column: number, start: number, end: number): number {
+    return this.#table.placeCell(column, this.#cell(column, start, end), true);
   }
 
   usualValue(column: number, start: number, end: number): number {
-    return this.#table.place(column, this.#valueOf(column, start, end));
+    if (KINDS[column] === 'number')
+      return this.#table.place(column, Number(this.#plain(start, end)));
+    return this.#table.placeCell(column, this.#cell(column, start, end), false);
   }
 
   oddText(column: number, start: number, end: number): number {
@@ -103,17 +104,11 @@ export class EventScanner implements ScanHost {
     return microsFromText(`${this.#plain(start, end)}00Z`);
   }
 
-  #valueOf(column: number, start: number, end: number): JsonValue {
-    switch (KINDS[column]) {
-      case 'list':
-        return JSON.parse(this.#plain(start, end)) as string[];
-      case 'number':
-        return Number(this.#plain(start, end));
-      default: {
-        const text = this.#plain(start + 1, end - 1);
-        return IS_VERB[column] ? text.toLowerCase() : text;
-      }
-    }
+  /** A value as its column writes it; a list is written so by programs, too. */
+  #cell(column: number, start: number, end: number): string {
+    if (KINDS[column] === 'list') return this.#plain(start, end);
+    const text = this.#plain(start + 1, end - 1);
+    return IS_VERB[column] ? text.toLowerCase() : text;
   }
 
   /** A text that is all ASCII. */

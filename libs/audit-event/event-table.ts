@@ -66,9 +66,12 @@ export class EventTable {
     return this.columns[column]?.place(value) ?? 0;
   }
 
-  /** As place, for a text that is none of those that `newText` put there before: it need not be looked for. */
-  newText(column: number, text: string): number {
-    return this.columns[column]?.newText(text) ?? 0;
+  /**
+   * As place, for a value as its column writes it: a text, or the JSON text of a list, which is read when somebody asks for the list.
+   * If `isNew` it is none of those that were put there so before, and need not be looked for.
+   */
+  placeCell(column: number, cell: string, isNew: boolean): number {
+    return this.columns[column]?.placeCell(cell, isNew) ?? 0;
   }
 
   /** Adds an event by the places of its values, 0 for what it lacks, by column as in COLUMN_FIELDS; gives its row. */
@@ -97,7 +100,7 @@ export class EventTable {
 
   /** A value by the place of its column, as EventFields says, but for a workspace that was filled in. */
   value(column: number, row: number): JsonValue | undefined {
-    return this.columns[column]?.values[(this.places[row * WIDTH + column] ?? 0) - 1];
+    return this.columns[column]?.valueAt((this.places[row * WIDTH + column] ?? 0) - 1);
   }
 
   /** True if `rows` are all rows that there are, in their order. */
@@ -140,8 +143,9 @@ function grown<Numbers extends Int32Array | Float64Array>(old: Numbers, wider: N
 
 /** The distinct values of a column. */
 class TableColumn {
-  readonly values: JsonValue[] = [];
   readonly cells: string[] = [];
+  /** Of each cell; undefined for a list that nobody has asked for. */
+  private readonly values: (JsonValue | undefined)[] = [];
   /** True if a value is not of the column's type: then two of them may have one cell. */
   hasOdd = false;
   private readonly kind: ColumnKind;
@@ -164,26 +168,42 @@ class TableColumn {
     return this.lastPlace;
   }
 
-  newText(text: string): number {
-    if (this.places) return this.place(text);
-    this.values.push(text);
-    return this.cells.push(text);
+  valueAt(index: number): JsonValue | undefined {
+    const value = this.values[index];
+    const cell = this.cells[index];
+    if (value !== undefined || cell === undefined) return value;
+    return (this.values[index] = JSON.parse(cell) as JsonValue);
+  }
+
+  placeCell(cell: string, isNew: boolean): number {
+    const value = this.kind === 'list' ? undefined : cell;
+    if (!isNew || this.places) return this.placeOfKind(cell, value);
+    this.values.push(value);
+    return this.cells.push(cell);
   }
 
   place(value: JsonValue): number {
-    const places = (this.places ??= new Map(this.cells.map((cell, at) => [cell, at + 1])));
     const cell = cellText(value, this.kind);
-    if (!isOfKind(value, this.kind)) {
-      this.hasOdd = true;
-      this.values.push(value);
-      return this.cells.push(cell);
-    }
+    if (isOfKind(value, this.kind)) return this.placeOfKind(cell, value);
+    // It is not to be found by its cell.
+    this.allPlaces();
+    this.hasOdd = true;
+    this.values.push(value);
+    return this.cells.push(cell);
+  }
+
+  private placeOfKind(cell: string, value: JsonValue | undefined): number {
+    const places = this.allPlaces();
     const known = places.get(cell);
     if (known !== undefined) return known;
     this.values.push(value);
     const place = this.cells.push(cell);
     places.set(cell, place);
     return place;
+  }
+
+  private allPlaces(): Map<string, number> {
+    return (this.places ??= new Map(this.cells.map((cell, at) => [cell, at + 1])));
   }
 }
 

@@ -28,7 +28,7 @@ interface Exports {
 
 /** What it asks of whoever reads a body: assembly/host.ts says what each is. */
 export interface ScanHost {
-  newText(column: number, start: number, end: number): number;
+  newValue(column: number, start: number, end: number): number;
   usualValue(column: number, start: number, end: number): number;
   oddText(column: number, start: number, end: number): number;
   emptyText(column: number): number;
@@ -47,7 +47,7 @@ const MAX_FREE_BYTES = 4 * 2 ** 20;
 const FREE: ScanMachine[] = [];
 
 const NO_HOST: ScanHost = {
-  newText: notAtWork,
+  newValue: notAtWork,
   usualValue: notAtWork,
   oddText: notAtWork,
   emptyText: notAtWork,
@@ -111,8 +111,8 @@ export class ScanMachine {
   /** What the host does, with addresses for positions. */
   #imports(): ScanHost {
     return {
-      newText: (column, start, end) =>
-        this.#host.newText(column, start - this.base, end - this.base),
+      newValue: (column, start, end) =>
+        this.#host.newValue(column, start - this.base, end - this.base),
       usualValue: (column, start, end) =>
         this.#host.usualValue(column, start - this.base, end - this.base),
       oddText: (column, start, end) =>

@@ -1,4 +1,4 @@
-import { emptyText, newText, oddText, usualValue } from './host';
+import { emptyText, newValue, oddText, usualValue } from './host';
 import {
   CLOSE_BRACE,
   COMMA,
@@ -90,8 +90,8 @@ export function readCell(key: Key, at: usize, bodyEnd: usize): usize {
     // A text is made once for each distinct value, not once for each event.
     let place = findValue(column, at, end);
     if (place < 0) {
-      const isNew = isWhole && key.read == READ_TEXT;
-      place = isNew ? newText(column, at, end) : usualValue(column, at, end);
+      const isNew = isWhole && (key.read == READ_TEXT || key.read == READ_LIST);
+      place = isNew ? newValue(column, at, end) : usualValue(column, at, end);
       addValue(column, at, end, place);
     }
     store<i32>(cell(column), place);

@@ -1,8 +1,8 @@
 // What JavaScript does for the scanner (event-scanner.ts): whatever makes a text or knows the table. A value lies from `start` to
 // `end`, its quotes or brackets included; what is given is its place in its column, where it is put if it is new.
 
-/** A text, all ASCII, without escapes, that no event before had. */
-export declare function newText(column: i32, start: usize, end: usize): i32;
+/** A text, all ASCII, without escapes, that no event before had in this column, or a list of such. */
+export declare function newValue(column: i32, start: usize, end: usize): i32;
 
 /** Any other value of the column's type, written as programs do. */
 export declare function usualValue(column: i32, start: usize, end: usize): i32;

@@ -1,7 +1,7 @@
 import { isSame } from './json';
 
-/** Most values that are remembered; what comes after begins anew. */
-const MAX_VALUES: i32 = 2048;
+/** Most values that are remembered; what comes after begins anew. A body of 400 events has some 2,000. */
+const MAX_VALUES: i32 = 8192;
 /** Twice as many as values, so that most are found at once. */
 const SLOT_MASK: u32 = 2 * MAX_VALUES - 1;
 /** So many values with about the same hash are remembered: a sender that makes thousands of them must not cost more. */
