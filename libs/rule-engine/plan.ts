@@ -16,6 +16,8 @@ export interface PlanTest {
   /** True if it reads nothing but what the index is over. */
   readonly isIndexed: boolean;
   readonly ask: CompiledTest;
+  /** Set if it holds just where the value of a root, as a text, is this one. */
+  readonly equals: { readonly slot: number; readonly text: string } | undefined;
 }
 
 /** Parts joined by one word, cheap ones first. */
@@ -105,6 +107,11 @@ export class Planner {
     return known;
   }
 
+  private equality({ operator, value }: Comparison, root: Root): PlanTest['equals'] {
+    if (operator !== '=' || value.kind !== 'text') return undefined;
+    return { slot: this.reader.slot(root), text: value.text };
+  }
+
   private test(test: Test): Plan | Problem {
     const key = keyOf(test);
     const known = this.tests.get(key);
@@ -119,6 +126,7 @@ export class Planner {
       cost: costOf(test, root),
       isIndexed,
       ask,
+      equals: steps.length === 0 && test.kind === 'compare' ? this.equality(test, root) : undefined,
     };
     this.tests.set(key, made);
     return made;

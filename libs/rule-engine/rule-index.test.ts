@@ -71,6 +71,59 @@ it('agrees with asking every rule in full, on any event, again and again', () =>
   );
 });
 
+it('agrees where many rules want another text of the same field, whatever the field holds', () => {
+  const text = fc.constantFrom('a', 'b', '7', '[a b]', 'true', '<nil>', 'map[x:1]', '');
+  const wanted = fc.oneof(
+    text.map((value) => parsed(`User.username = "${value}"`)),
+    text.map((value) => parsed(`ObjectRef.Name = "${value}"`)),
+    fc.tuple(text, text).map(([a, b]) => parsed(`User.username = "${a}" and UserAgent = "${b}"`)),
+    text.map((value) => parsed(`User.username = "${value}" and RequestObject.x > 5`)),
+    text.map((value) => parsed(`User.username != "${value}" or UserAgent = "${value}"`)),
+  );
+  const value = fc.constantFrom(
+    undefined,
+    null,
+    'a',
+    'b',
+    7,
+    true,
+    ['a', 'b'],
+    { x: 1 },
+    '',
+    'else',
+  );
+  const made = fc.record({ user: value, name: value, agent: value, x: value });
+  fc.assert(
+    fc.property(
+      fc.array(wanted, { minLength: 3, maxLength: 40 }),
+      fc.array(made, { minLength: 1, maxLength: 6 }),
+      (rules, raw) => {
+        const engine = new Engine(rules);
+        for (const { user, name, agent, x } of raw) {
+          const event = decode({
+            Verb: 'get',
+            User: { username: user },
+            ObjectRef: { Name: name },
+            UserAgent: agent,
+            RequestObject: { x },
+          });
+          expect(engine.matches(event)).toEqual(plainMatches(rules, event));
+        }
+      },
+    ),
+  );
+});
+
+it('counts what has the wrong type for the rules alone that come to ask for it', () => {
+  const users = ['a', 'b', 'c', 'd'];
+  const engine = new Engine(
+    users.map((user) => parsed(`User.username = "${user}" and RequestObject.x > 5`)),
+  );
+  for (const user of ['b', 'b', 'd', 'x'])
+    engine.matches(decode({ User: { username: user }, RequestObject: { x: 'no number' } }));
+  expect(users.map((_user, rule) => engine.mismatches[rule] ?? 0)).toEqual([0, 2, 0, 1]);
+});
+
 it('finds in columns, with documents where the projection asks for them, what it finds in whole events', () => {
   fc.assert(
     fc.property(conditions, events, (rules, raw) => {
@@ -137,7 +190,7 @@ describe('settling', () => {
         asked.push(name);
         return TRUE;
       };
-      const plan: Plan = { kind: 'test', id, cost: 1, isIndexed: true, ask };
+      const plan: Plan = { kind: 'test', id, cost: 1, isIndexed: true, equals: undefined, ask };
       return { plan, resources: resources && new Set(resources) };
     });
     return new RuleIndex(indexed, planner, reader);
@@ -224,7 +277,7 @@ it('asks a part once an event that another rule has behind not', () => {
     askCount += 1;
     return TRUE;
   };
-  const shared: Plan = { kind: 'test', id: -1, cost: 1, isIndexed: false, ask };
+  const shared: Plan = { kind: 'test', id: -1, cost: 1, isIndexed: false, equals: undefined, ask };
   const rules = [shared, planner.not(shared)].map((plan) => ({ plan, resources: undefined }));
   const index = new RuleIndex(rules, planner, reader);
   index.evaluate(decode({}), { matched: () => undefined, mismatched: () => undefined });
@@ -236,7 +289,7 @@ it('asks a part that rules share once an event, and of each event anew', () => {
   const planner = new Planner(reader);
   let askCount = 0;
   const shared: Plan = {
-    ...{ kind: 'test', id: -1, cost: 1, isIndexed: false },
+    ...{ kind: 'test', id: -1, cost: 1, isIndexed: false, equals: undefined },
     ask: (current) => {
       askCount += 1;
       return current.read(current.slot({ field: 'RequestURI' })) === '/api' ? TRUE : FALSE;

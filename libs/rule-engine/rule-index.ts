@@ -1,8 +1,9 @@
 import type { EventFields, JsonValue } from '@auditing/audit-event/event-fields';
+import { bucketOf, wantedBy, type Bucket, type Candidate } from './bucket';
 import type { FieldReader } from './field-source';
 import { PartialEvaluation, type Plan, type Planner } from './plan';
 import { RecentMap } from './recent-map';
-import { PlanCompiler, type CompiledCondition, type Run } from './run';
+import type { Run } from './run';
 
 /** How many combinations of verb, resource and subresource are kept compiled; real clusters have about 300. */
 const MAX_BUCKETS = 2_048;
@@ -15,18 +16,6 @@ export interface IndexedRule {
   readonly plan: Plan;
   /** The resources that it can match an event of; undefined if any. */
   readonly resources: ReadonlySet<string> | undefined;
-}
-
-/** One rule that is still open for a kind of event; without a condition it matches all of them. */
-interface Candidate {
-  readonly rule: number;
-  readonly matches: CompiledCondition | undefined;
-}
-
-/** The rules that are left for one combination of verb, resource and subresource. */
-interface Bucket {
-  readonly candidates: readonly Candidate[];
-  readonly answerCount: number;
 }
 
 /** Is told of each rule that was asked of an event. */
@@ -46,6 +35,8 @@ export class RuleIndex {
   private readonly resource: number;
   private readonly subresource: number;
   private readonly byResource: RulesByResource;
+  /** Rules that match the event at hand. */
+  private readonly matched: number[] = [];
   /** Of the last event: what an event is, the next one often is too. */
   private last:
     { verb: unknown; resource: unknown; subresource: unknown; bucket: Bucket } | undefined;
@@ -73,11 +64,23 @@ export class RuleIndex {
     const bucket = this.bucketOfEvent();
     if (run.answers.length < bucket.answerCount) run.answers = new Uint8Array(bucket.answerCount);
     else run.answers.fill(0, 0, bucket.answerCount);
-    for (const { rule, matches } of bucket.candidates) {
-      run.mismatchCount = 0;
-      if (matches === undefined || matches(run)) listener.matched(rule);
-      if (run.mismatchCount > 0) listener.mismatched(rule, run.mismatchCount);
+    const { matched } = this;
+    matched.length = 0;
+    for (const candidate of bucket.candidates) this.ask(candidate, listener);
+    for (const lookup of bucket.lookups) {
+      const before = matched.length;
+      const wanted = wantedBy(lookup, run.reader.read(lookup.slot));
+      for (const candidate of wanted) this.ask(candidate, listener);
+      if (before > 0 && matched.length > before) matched.sort(byNumber);
     }
+    for (const rule of matched) listener.matched(rule);
+  }
+
+  private ask({ rule, matches }: Candidate, listener: Listener): void {
+    const { run } = this;
+    run.mismatchCount = 0;
+    if (matches === undefined || matches(run)) this.matched.push(rule);
+    if (run.mismatchCount > 0) listener.mismatched(rule, run.mismatchCount);
   }
 
   private bucketOfEvent(): Bucket {
@@ -152,15 +155,6 @@ class RulesByResource {
 
 function byNumber(a: number, b: number): number {
   return a - b;
-}
-
-function bucketOf(open: readonly { rule: number; plan: Plan | undefined }[]): Bucket {
-  const compiler = new PlanCompiler(open.flatMap(({ plan }) => plan ?? []));
-  const candidates = open.map(({ rule, plan }) => ({
-    rule,
-    matches: plan && compiler.compile(plan),
-  }));
-  return { candidates, answerCount: compiler.answerCount };
 }
 
 /** Unlike for unlike kinds of events; undefined if the event is too odd for its bucket to be kept. */
