@@ -20,7 +20,7 @@ const engine = await openEmbeddedEngine({
   directory: process.argv[2],
   files: nodeFiles,
   log: { info: silent, warn: console.error, error: console.error },
-  segment: { bytes: 64 * 2 ** 20, rows: 262_144, indexBytes: 64 * 2 ** 20, ageMs: 2 ** 45 },
+  segment: { bytes: 64 * 2 ** 20, rows: 258_048, indexBytes: 64 * 2 ** 20, ageMs: 2 ** 45 },
   retention: { ageMs: 2 ** 45, bytes: 2 ** 50 },
   indexCacheBytes: 96 * 2 ** 20,
   queryTimeoutMs: 600_000,

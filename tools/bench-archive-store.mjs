@@ -69,7 +69,7 @@ export async function store({ ours, archive, baselines, size, say, stored }) {
 }
 
 /** The engine as it is measured, in a folder. */
-export function openEngine(ours, directory, { rows = 262_144 } = {}) {
+export function openEngine(ours, directory, { rows = 258_048 } = {}) {
   const silent = () => undefined;
   return ours.openEmbeddedEngine({
     directory,

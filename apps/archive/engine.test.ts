@@ -1,6 +1,6 @@
 import { eventKey } from '@auditing/audit-event/event-key';
 import { Order, Query } from '@auditing/proto/archive';
-import { Field } from '@auditing/proto/event';
+import { Field, type OutputPart } from '@auditing/proto/event';
 
 import { batchOf, DAY_ONE_US, eventBytes } from './testing/batches';
 import { ENGINE_KINDS, type TestArchive } from './testing/engine-kinds';
@@ -52,6 +52,35 @@ for (const kind of ENGINE_KINDS) {
         requestReceivedTimestamp: { seconds: 1_767_225_600n },
         receivedAt: { seconds: 1_767_225_600n },
       });
+    });
+
+    test('a message that was left to be made is made of the archived event', async () => {
+      const output: OutputPart[] = [
+        { part: { $case: 'text', value: 'who: ' } },
+        { part: { $case: 'path', value: 'User.username' } },
+        { part: { $case: 'text', value: ', ' } },
+        { part: { $case: 'defaultText', value: true } },
+        { part: { $case: 'namePart', value: 2 } },
+      ];
+      const event = (auditID: string, name: string) =>
+        Buffer.from(
+          JSON.stringify({
+            ...{ auditID, verb: 'create', user: { username: 'eve' } },
+            ...{ objectRef: { resource: 'devops', name } },
+            requestReceivedTimestamp: '2026-01-01T00:00:00.000000Z',
+          }),
+        );
+      const bytes = [event('a', 'ci:prod'), event('b', 'x'), event('c', '\ud800')];
+      const rules = ['a.b', 'c.d'];
+      const sent = await batchOf(bytes, { rules, output, workspace: 'team' });
+      sent.verdicts!.verdicts[1]!.findings[0]!.message = 'said';
+      await archive.engine.append(sent, 0n);
+      const { events: answer } = await found(archive.engine, {});
+      const messages = new Map(answer.map(({ auditId, message }) => [auditId, message]));
+      expect(messages.get('a')).toBe("who: eve, eve create devops 'ci:prod' in Workspace teamprod");
+      expect(messages.get('b')).toBe('said');
+      // As every other text: what no UTF-8 can hold is replaced.
+      expect(messages.get('c')).toBe("who: eve, eve create devops '\ufffd' in Workspace team");
     });
 
     test('an archive without events answers every question', async () => {

@@ -23,7 +23,7 @@ import { maintainer } from './maintainer';
 
 /**
  * Rows of a segment: its index stays near 30 MB in memory, and is made in a second. Its tables double at powers of 2, which takes
- * 50 ms at this size: the last batch, of 4,096 events at most, must not make them.
+ * 50 ms at this size: the last batch, of 4,096 events at most from a gateway, must not make them.
  */
 const SEGMENT_ROWS = 2 ** 18 - 4_096;
 

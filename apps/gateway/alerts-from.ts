@@ -2,6 +2,7 @@ import { eventKey } from '@auditing/audit-event/event-key';
 import { typedDecodedEvent } from '@auditing/audit-event/typed-event';
 import type { Alert } from '@auditing/proto/alert';
 import type { AuditEvent, Finding, RuleName, Verdicts } from '@auditing/proto/event';
+import { firstMessage } from '@auditing/rule-engine/finding-message';
 import type { EventRange } from './bisect';
 import { keptEvent, verdictsIn, type DecidedPart, type KeptEvent } from './kept-batch';
 
@@ -39,7 +40,7 @@ function eventOf({ verdict, received, event }: KeptEvent, decided: DecidedPart):
     receivedAtUs: decided.part.batch.receivedAtUs,
     workspace: verdict.workspace,
     rules: verdict.findings.map((finding) => ruleOf(finding, decided.verdicts).name),
-    message: verdict.findings.find(({ message }) => message !== '')?.message ?? '',
+    message: firstMessage(verdict.findings, decided.verdicts.rules, event),
     strip: verdict.strip,
   });
 }

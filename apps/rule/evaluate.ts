@@ -1,6 +1,6 @@
 import { BlockError } from '@auditing/audit-event/block';
 import { ColumnEvent, ColumnTable, MissingColumnError } from '@auditing/audit-event/columns';
-import { decodedEvents } from '@auditing/audit-event/decoded-batch';
+import { decodedEvents, isRemembered } from '@auditing/audit-event/decoded-batch';
 import type { EventFields } from '@auditing/audit-event/event-fields';
 import { inTurn, type Pace } from '@auditing/audit-event/pace';
 import {
@@ -13,6 +13,7 @@ import {
   type Verdicts,
 } from '@auditing/proto/event';
 import type { EvaluateRequest } from '@auditing/proto/rule';
+import { messageOfFinding } from '@auditing/rule-engine/finding-message';
 import type { MatchedRule, RuleSet } from '@auditing/rule-engine/rule-set';
 import { RpcError } from '@auditing/service/rpc-error';
 import { status } from '@grpc/grpc-js';
@@ -55,8 +56,13 @@ export async function evaluateBatch(
     throw new RpcError(status.INVALID_ARGUMENT, 'batch: expected the events, got nothing');
   if (isStale(ruleSet, request)) throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version);
   try {
+    // Asked before they are read: what is read is remembered.
+    const isFromTool = isWhole(request) && !isRemembered(batch);
     const events = await eventsOf(batch, request);
-    return await inTurn({ signal }, (pace) => decideAll({ ruleSet, workspaces }, events, pace));
+    const verdicts = await inTurn({ signal }, (pace) =>
+      decideAll({ ruleSet, workspaces }, events, pace),
+    );
+    return isFromTool ? withMessages(verdicts, events) : verdicts;
   } catch (error) {
     if (error instanceof MissingColumnError) {
       throw new RpcError(status.FAILED_PRECONDITION, ruleSet.version, { cause: error });
@@ -77,6 +83,25 @@ function isStale({ version, projection }: RuleSet, request: EvaluateRequest): bo
   if (request.projectionVersion === '' || request.projectionVersion === version) return false;
   const sent = new Set(request.batch?.columns.map(({ field }) => field));
   return projection.documents.length > 0 || projection.fields.some((field) => !sent.has(field));
+}
+
+/** Whether the events come whole, as tools send them. */
+function isWhole({ batch, projectionVersion }: EvaluateRequest): boolean {
+  return projectionVersion === '' && batch?.columns.length === 0;
+}
+
+/** With the messages that gateways leave to whoever shows an event. */
+function withMessages(all: Verdicts, events: readonly EventFields[]): Verdicts {
+  const verdicts = all.verdicts.map((verdict) => {
+    const event = events[verdict.event];
+    if (event === undefined) return verdict;
+    const findings = verdict.findings.map((finding) => ({
+      ...finding,
+      message: messageOfFinding(finding, all.rules[finding.rule], event),
+    }));
+    return { ...verdict, findings };
+  });
+  return { ...all, verdicts };
 }
 
 /** In this process the events themselves; over a socket rows of columns, whole events, or both; from tools a block. */

@@ -31,17 +31,6 @@ CLASS[BYTE.openBrace] = CLASS[BYTE.openBracket] = OPEN;
 CLASS[BYTE.closeBrace] = CLASS[BYTE.closeBracket] = CLOSE;
 CLASS[BYTE.comma] = COMMA;
 
-/** True if the bytes from `start` on are these. */
-export function isAt(bytes: Uint8Array, start: number, text: Uint8Array): boolean {
-  for (let at = 0; at < text.length; at++) if (bytes[start + at] !== text[at]) return false;
-  return true;
-}
-
-/** True for `0` to `9`. */
-export function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
-}
-
 /** The position of the first byte from `position` on that is no JSON white space. */
 export function skipSpace(bytes: Buffer, position: number): number {
   let at = position;

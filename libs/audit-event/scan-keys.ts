@@ -3,7 +3,7 @@ import { COLUMN_FIELDS, columnKind, eventFieldOf } from './column-fields';
 import { EVENT_FIELDS, type EventField } from './event-fields';
 import { fieldKeys, type KeyNames } from './field-keys';
 
-/** What is done with the value of a key; the same numbers are in assembly/scanner.ts. */
+/** What is done with the value of a key; the same numbers are in assembly/keys.ts. */
 export const READ = {
   /** Nothing: it is in no column. */
   nothing: 0,

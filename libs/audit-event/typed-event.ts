@@ -60,7 +60,7 @@ function typed(event: DecodedEvent | undefined, bytes: Buffer, extras: EventExtr
     workspace: extras.workspace ?? '',
     receivedAt: timestampFromMicros(extras.receivedAtUs ?? 0),
     rules: [...(extras.rules ?? [])],
-    message: extras.message ?? (event && extras.messageOf?.(event)) ?? '',
+    message: asText(extras.message ?? (event && extras.messageOf?.(event))),
     strip: extras.strip ?? Strip.UNSPECIFIED,
     raw: extras.includeRaw === true ? bytes : Buffer.alloc(0),
   };

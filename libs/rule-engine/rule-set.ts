@@ -264,6 +264,9 @@ class CompiledRuleSet implements RuleSet {
   };
 }
 
+/** Raised when the same resources come to read other fields, or say it otherwise: services of two versions must not take theirs for one set. */
+const FORMAT = 2;
+
 /** Equal for rule sets that decide alike: the resources as read, in one order. */
 function hashOf(
   { resources }: LoadedRules,
@@ -276,6 +279,6 @@ function hashOf(
     entries: [...entries.values()].map(({ path: _path, ...entry }) => entry),
   }));
   return createHash('sha256')
-    .update(JSON.stringify({ rules, webhook, ...(alsoRead.length > 0 && { alsoRead }) }))
+    .update(JSON.stringify({ FORMAT, rules, webhook, ...(alsoRead.length > 0 && { alsoRead }) }))
     .digest('hex');
 }

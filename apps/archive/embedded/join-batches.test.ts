@@ -1,6 +1,6 @@
 import { compressBlock } from '@auditing/audit-event/block';
 import type { KeptBatch } from '@auditing/proto/archive';
-import { Priority, Strip, type Finding } from '@auditing/proto/event';
+import { Priority, Strip, type Finding, type OutputPart } from '@auditing/proto/event';
 import fc from 'fast-check';
 
 import { INDEXED_FIELDS } from '../indexed-fields';
@@ -32,6 +32,14 @@ const sentBatch = fc.record({
     eventCount: fc.constantFrom(0, 5, 4000),
   }),
   receivedAtUs: fc.nat().map((us) => DAY_ONE_US + us),
+  output: fc.constantFrom<OutputPart[]>(
+    [],
+    [{ part: { $case: 'defaultText', value: true } }],
+    [
+      { part: { $case: 'text', value: 'by ' } },
+      { part: { $case: 'path', value: 'User.username' } },
+    ],
+  ),
   rules: fc.uniqueArray(fc.constantFrom('r.a', 'r.b', 'r.c'), { minLength: 1 }),
   findings: fc.array(fc.tuple(fc.nat(2), fc.constantFrom('', 'somebody did something'))),
   strip: fc.constantFrom(Strip.UNSPECIFIED, Strip.RESPONSE, Strip.BODIES),
@@ -42,9 +50,9 @@ const sentBatch = fc.record({
 
 /** A batch, and what its record in the log says. */
 async function logged(sent: typeof sentBatch extends fc.Arbitrary<infer T> ? T : never) {
-  const { id, receivedAtUs, rules, strip, workspace } = sent;
+  const { id, receivedAtUs, rules, output, strip, workspace } = sent;
   const bytes = sent.events.map((one) => eventBytes(one));
-  const kept = await batchOf(bytes, { id, receivedAtUs, rules });
+  const kept = await batchOf(bytes, { id, receivedAtUs, rules, output });
   const found = sent.findings.flatMap(([rule, message]): Finding[] =>
     rule < rules.length ? [{ rule, message, alert: message !== '' }] : [],
   );

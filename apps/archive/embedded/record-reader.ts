@@ -13,6 +13,8 @@ import {
   Strip,
   type AuditEvent,
   type EventBatch,
+  type Finding,
+  type RuleName,
   type Verdict,
 } from '@auditing/proto/event';
 import { firstMessage } from '@auditing/rule-engine/finding-message';
@@ -80,11 +82,26 @@ export class StoredRecord {
         receivedAtUs: (this.#receivedAtUs ??= receivedAtOf(this.kept))(index),
         workspace: verdict?.workspace ?? '',
         rules: findings.map(({ rule }) => verdicts?.rules[rule]?.name ?? ''),
-        messageOf: (event) => firstMessage(findings, verdicts?.rules ?? [], event),
+        messageOf: messageMaker(findings, verdicts?.rules ?? []),
         strip: verdict?.strip ?? Strip.UNSPECIFIED,
       },
     );
   }
+}
+
+/**
+ * Apart, and with nothing but what it needs: a function made in `cut` would hold on to the verdicts of the whole record as long as
+ * one of its events is kept.
+ */
+function messageMaker(
+  findings: readonly Finding[],
+  all: readonly RuleName[],
+): EventExtras['messageOf'] {
+  const rules = findings.flatMap(({ rule }) => all[rule] ?? []);
+  // A finding speaks of a rule by its place.
+  if (rules.length !== findings.length) return undefined;
+  const own = findings.map((finding, rule) => ({ ...finding, rule }));
+  return (event) => firstMessage(own, rules, event);
 }
 
 /** The verdict on an event. There is one on each, in order, unless the gateway was of another mind. */

@@ -121,12 +121,16 @@ export class Writer {
   #takeGroup(): Waiting[] {
     const group: Waiting[] = [];
     const parts = new Set<string>();
+    const { rowCount } = this.#parts.segments.current;
     let bytes = 0;
+    let rows = 0;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const part = partOf(next.kept.batch?.id);
       bytes += next.kept.batch?.block?.data.length ?? 0;
-      if (group.length > 0 && (bytes > GROUP_MAX_BYTES || parts.has(part))) break;
+      const isFull = bytes > GROUP_MAX_BYTES || rowCount + rows >= this.#parts.limits.rows;
+      if (group.length > 0 && (isFull || parts.has(part))) break;
       parts.add(part);
+      rows += next.kept.batch?.eventCount ?? 0;
       group.push(next);
       this.#waiting.shift();
     }

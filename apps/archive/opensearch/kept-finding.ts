@@ -43,7 +43,7 @@ export function findingsOf(
   const verdict =
     list[event]?.event === event ? list[event] : list.find((one) => one.event === event);
   const workspace = verdict?.workspace ?? '';
-  if (workspace !== '') decoded.fillWorkspace(workspace);
+  decoded.fillWorkspace(workspace);
   const findings = (verdict?.findings ?? []).map((finding) => {
     const rule = verdicts?.rules[finding.rule];
     return {

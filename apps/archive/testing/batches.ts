@@ -3,7 +3,7 @@ import { ARCHIVE_FIELDS, buildColumns } from '@auditing/audit-event/columns';
 import { decodeEvent } from '@auditing/audit-event/decoded-event';
 import { eventKeys } from '@auditing/audit-event/event-key';
 import { KeptBatch } from '@auditing/proto/archive';
-import { Priority, Source, Strip, type BatchId } from '@auditing/proto/event';
+import { type OutputPart, Priority, Source, Strip, type BatchId } from '@auditing/proto/event';
 
 /** 2026-01-01T00:00:00Z in microseconds since 1970. */
 export const DAY_ONE_US = 1_767_225_600_000_000;
@@ -71,6 +71,10 @@ export interface BatchSketch {
   /** Places of the events in the received part; all of them from the range's beginning on if not given. */
   readonly positions?: readonly number[];
   readonly rules?: readonly string[];
+  /** How messages are made when they are read. Default: not at all. */
+  readonly output?: readonly OutputPart[];
+  /** What was filled in. */
+  readonly workspace?: string;
 }
 
 let lastSequence = 0n;
@@ -106,12 +110,16 @@ export async function batchOf(
     positions: [...(sketch.positions ?? events.map((_, index) => first + index))],
     verdicts: {
       ruleSetVersion: 'test',
-      rules: rules.map((name) => ({ name, priority: Priority.DEBUG })),
+      rules: rules.map((name) => ({
+        name,
+        priority: Priority.DEBUG,
+        output: [...(sketch.output ?? [])],
+      })),
       verdicts: events.map((_, event) => ({
         event,
         findings: rules.map((_name, rule) => ({ rule, message: '', alert: false })),
         strip: Strip.UNSPECIFIED,
-        workspace: '',
+        workspace: sketch.workspace ?? '',
       })),
       ignoredCount: 0,
     },

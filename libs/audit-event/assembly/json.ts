@@ -3,6 +3,7 @@ export const PADDING: i32 = 64;
 /** What a function here gives that finds no valid value: nothing that is read begins there. */
 export const NONE: usize = 0;
 
+// Bytes that mean something in JSON, by name.
 export const QUOTE: u8 = 0x22;
 export const COMMA: u8 = 0x2c;
 export const COLON: u8 = 0x3a;
@@ -29,6 +30,7 @@ const MAX_DEPTH: i32 = 10_000;
 /** For each open bracket of the value that is being passed: 1 if it is an object. Nothing here is entered twice at once. */
 const IS_OBJECT: usize = memory.data(MAX_DEPTH);
 
+/** The byte at an address. */
 export function byteAt(at: usize): u8 {
   return load<u8>(at);
 }
@@ -112,6 +114,7 @@ function isHex(byte: u8): bool {
   return isDigit(byte) || <u8>((byte | LOWER_BIT) - 0x61) < 6;
 }
 
+/** True for `0` to `9`. */
 export function isDigit(byte: u8): bool {
   return <u8>(byte - ZERO) < 10;
 }

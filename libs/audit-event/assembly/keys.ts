@@ -1,6 +1,6 @@
 import { LOWER_BIT, NONE, byteAt, isSame } from './json';
 
-// What is done with the value of a key: READ in scan-keys.ts.
+// What is done with the value of a key: READ in scan-keys.ts. A verb, 2, is read as any text is.
 export const READ_NOTHING: i32 = 0;
 export const READ_TEXT: i32 = 1;
 export const READ_NUMBER: i32 = 3;
@@ -50,6 +50,7 @@ export const KEY_TEXT: usize = memory.data(128);
 /** What `find` gives for a key that is ours, but not as an API server spells it. */
 export const ODD: usize = 1;
 
+/** A table without keys. */
 export function newTable(): Table {
   const table = changetype<Table>(heap.alloc(offsetof<Table>()));
   const bytes = SLOTS * sizeof<usize>();

@@ -65,6 +65,7 @@ export function keyTextAt(): usize {
   return KEY_TEXT;
 }
 
+/** Where the facts are of the event that was read last: see Event. */
 export function eventAt(): usize {
   return changetype<usize>(event);
 }

@@ -83,7 +83,7 @@ export function findValue(column: i32, start: usize, end: usize): i32 {
   return -1;
 }
 
-/** Remembers the place of the bytes that `find` did not find just now. */
+/** Remembers the place of the bytes that `findValue` did not find just now. */
 export function addValue(column: i32, start: usize, end: usize, place: i32): void {
   if (slot == NO_SLOT) {
     isWhole = false;

@@ -546,7 +546,10 @@ export interface EventBatch {
 export interface Finding {
   /** Index into Verdicts.rules. */
   rule: number;
-  /** The rule's output with the event's values filled in. Only for alerting rules; empty where RuleName.output says how to make it. */
+  /**
+   * The rule's output with the event's values filled in. Only for alerting rules; empty where RuleName.output says how to make it,
+   * but in an answer to a tool, which sends whole events without a projection_version.
+   */
   message: string;
   /** True if the priority reaches alertingPriority and the rule is an alerting one: an alert is raised. */
   alert: boolean;
@@ -568,6 +571,7 @@ export interface RuleName {
 
 /** A part of the message of a rule. */
 export interface OutputPart {
+  /** One of these. One that is not known is empty. */
   part:
     | //
     /** Says who did what to which object: the whole message of a rule without an output. */
