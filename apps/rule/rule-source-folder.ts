@@ -10,7 +10,7 @@ import type { ResourcePart, RuleSource, Snapshot } from './rule-source';
  * How often the folder is looked at: well within a second. Looking costs about a millisecond, and works where change
  * notices do not: on network file systems and on the symbolic links of a mounted ConfigMap.
  */
-const LOOK_EVERY_MS = 500;
+const LOOK_EVERY_MS = 700;
 /** A change is read when two looks in a row see the same, so that an editor has finished: the second comes soon. */
 const LOOK_AGAIN_MS = 150;
 /** Kubernetes keeps no resource over 1.5 MiB; a file may hold a few. */
