@@ -1,12 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-
-/** A certificate and its private key, PEM. */
-export interface KeyPair {
-  /** May hold the chain of the certificate behind it. */
-  readonly cert: string;
-  readonly key: string;
-}
+import type { KeyPair } from '@auditing/service/certificates';
 
 /** Reads a pair; throws, naming the files, if one cannot be read or they do not belong together. */
 export async function readKeyPair(certPath: string, keyPath: string): Promise<KeyPair> {

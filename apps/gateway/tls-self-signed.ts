@@ -2,7 +2,8 @@ import { X509Certificate } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { readKeyPair, type KeyPair } from './key-pair';
+import type { KeyPair } from '@auditing/service/certificates';
+import { readKeyPair } from './key-pair';
 
 /** What a self-signed server shows, and what its senders must trust. */
 export interface SelfSigned {
@@ -21,6 +22,10 @@ export interface SelfSignedOptions {
 }
 
 const DAY_MS = 86_400_000;
+/** Senders are configured with the CA by hand, so it lasts. */
+const CA_DAYS = 3_650;
+/** Longest that today's clients accept of a server certificate. */
+const SERVER_DAYS = 397;
 /** A certificate is replaced when it has fewer days left. */
 const RENEW_BEFORE_DAYS = 30;
 
@@ -36,15 +41,20 @@ export async function selfSigned({
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const keptCa = await readPair(directory, 'ca');
   // Loaded where a certificate is made, which is once in a year: its library is a megabyte of code.
-  const issue = () => import('./issue-certificate');
-  const ca = keptCa && isCurrent(keptCa, now) ? keptCa : await (await issue()).makeCa(now);
+  const issue = () => import('@auditing/service/certificates');
+  const ca =
+    keptCa && isCurrent(keptCa, now)
+      ? keptCa
+      : await (await issue()).makeAuthority({ now, days: CA_DAYS });
   const keptServer = await readPair(directory, 'tls');
   const keep =
     ca === keptCa &&
     keptServer !== undefined &&
     isCurrent(keptServer, now) &&
     isIssuedFor(keptServer, ca, hosts);
-  const server = keep ? keptServer : await (await issue()).makeServer(ca, hosts, now);
+  const server = keep
+    ? keptServer
+    : await (await issue()).makeCertificate(ca, { hosts, now, days: SERVER_DAYS });
   if (ca !== keptCa) await writePair(directory, 'ca', ca);
   if (!keep) await writePair(directory, 'tls', server);
   return { server, caCert: ca.cert };

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Resource } from '@auditing/rule-engine/rule-set';
 import type { Logger } from 'pino';
-import type { KeyPair } from './certificates';
+import type { KeyPair } from '@auditing/service/certificates';
 import type { OperatorMetrics } from './metrics';
 import { metadataOf, review, type ReviewAnswer, type ReviewContext } from './review';
 import type { Watched } from './watch';

@@ -1,12 +1,11 @@
-import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
-import { generate } from 'selfsigned';
-
-/** A certificate and its key, in PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
+import {
+  makeAuthority,
+  makeCertificate,
+  type CertificateWishes,
+  type KeyPair,
+} from '@auditing/service/certificates';
 
 const DAY_MS = 86_400_000;
 /** kube-apiserver is told by hand to trust it, so it lasts. */
@@ -16,56 +15,18 @@ const LEAF_DAYS = 90;
 const RENEW_SHARE = 1 / 3;
 /** An authority that is older than this is joined by the next one, so that senders have years to take it over. */
 const CA_RENEW_BEFORE_DAYS = 365;
-const EC_P256 = { keyType: 'ec', curve: 'P-256', algorithm: 'sha256' } as const;
 
-/** Makes an authority, by default for as long as senders need that were told of it by hand. */
-export async function makeAuthority(now: Date, days: number = CA_DAYS): Promise<KeyPair> {
-  // Names of their own: OpenSSL takes one authority for another of the same name.
-  const name = `kube-auditing CA ${now.toISOString().slice(0, 10)} ${randomBytes(4).toString('hex')}`;
-  const { cert, private: key } = await generate([{ name: 'commonName', value: name }], {
-    ...validFor(days, now),
-    ...EC_P256,
-    extensions: [
-      { name: 'basicConstraints', cA: true, pathLenConstraint: 0, critical: true },
-      { name: 'keyUsage', keyCertSign: true, cRLSign: true, critical: true },
-    ],
-  });
-  return { cert, key };
-}
-
-/** Whom a certificate is for. */
-export interface CertificateWishes {
-  /** The first is its common name. */
-  readonly hosts: readonly string[];
-  /** Whether its holder also calls others with it; false. */
-  readonly isClient?: boolean;
-  readonly now: Date;
+/** Makes an authority, for as long as senders need that were told of it by hand. */
+export function newAuthority(now: Date): Promise<KeyPair> {
+  return makeAuthority({ now, days: CA_DAYS });
 }
 
 /** Makes a certificate, for 90 days. */
-export async function makeCertificate(
+export function newCertificate(
   authority: KeyPair,
-  { hosts, isClient = false, now }: CertificateWishes,
+  wishes: Omit<CertificateWishes, 'days'>,
 ): Promise<KeyPair> {
-  // Common names have at most 64 characters; clients look at the alternative names alone.
-  const commonName = (hosts[0] ?? 'localhost').slice(0, 64);
-  const { cert, private: key } = await generate([{ name: 'commonName', value: commonName }], {
-    ...validFor(LEAF_DAYS, now),
-    ...EC_P256,
-    ca: authority,
-    extensions: [
-      { name: 'basicConstraints', cA: false, critical: true },
-      { name: 'keyUsage', digitalSignature: true, critical: true },
-      { name: 'extKeyUsage', serverAuth: true, ...(isClient && { clientAuth: true }) },
-      {
-        name: 'subjectAltName',
-        altNames: hosts.map((host) =>
-          isIP(host) ? { type: 7, ip: host } : { type: 2, value: host },
-        ),
-      },
-    ],
-  });
-  return { cert, key };
+  return makeCertificate(authority, { ...wishes, days: LEAF_DAYS });
 }
 
 /** Whether an authority can go on signing. */
@@ -112,10 +73,4 @@ function parsed(cert: string): X509Certificate | undefined {
 
 function leftDays({ validTo }: X509Certificate, now: Date): number {
   return (Date.parse(validTo) - now.getTime()) / DAY_MS;
-}
-
-/** From an hour ago: the clock of a sender may be behind ours. */
-function validFor(days: number, now: Date): { notBeforeDate: Date; notAfterDate: Date } {
-  const from = now.getTime() - 3_600_000;
-  return { notBeforeDate: new Date(from), notAfterDate: new Date(from + days * DAY_MS) };
 }

@@ -1,11 +1,5 @@
-import {
-  endOf,
-  isCertificateCurrent,
-  isWhole,
-  makeAuthority,
-  makeCertificate,
-  type KeyPair,
-} from './certificates';
+import { makeAuthority, type KeyPair } from '@auditing/service/certificates';
+import { endOf, isCertificateCurrent, isWhole, newCertificate } from './certificates';
 import type { SecretObject } from './kinds';
 import { decoded, encoded, MANAGED_BY, MANAGED_LABEL, pairOf } from './tls-secrets';
 
@@ -82,7 +76,7 @@ export async function planGrpcSecrets(
     if (!isKept && !signer) throw new Error('a certificate without an authority');
     const pair = isKept
       ? kept
-      : await makeCertificate(signer as KeyPair, { hosts, isClient: true, now });
+      : await newCertificate(signer as KeyPair, { hosts, isClient: true, now });
     const wanted = secret(name, namespace, {
       'tls.crt': encoded(pair.cert),
       'tls.key': encoded(pair.key),
@@ -106,7 +100,7 @@ async function authorityFor(
   if (next && now.getTime() - Date.parse(nextKnownSince ?? '') >= SETTLE_MS)
     [signer, next, nextKnownSince] = [next, undefined, undefined];
   if (!next && (!signer || daysLeft(signer, now) < CA_RENEW_BEFORE_DAYS))
-    next = await makeAuthority(now, CA_DAYS);
+    next = await makeAuthority({ now, days: CA_DAYS });
   const bundle = trustedBefore({ authority, services }).join('');
   const isSignerNeeded = [...identities].some(([name, hosts]) => {
     const pair = pairOf(services.get(name));

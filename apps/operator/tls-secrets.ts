@@ -1,10 +1,10 @@
 import type { KubeObject } from '@auditing/kubernetes/kube-object';
+import type { KeyPair } from '@auditing/service/certificates';
 import {
   isAuthorityCurrent,
   isCertificateCurrent,
-  makeAuthority,
-  makeCertificate,
-  type KeyPair,
+  newAuthority,
+  newCertificate,
 } from './certificates';
 import type { SecretObject } from './kinds';
 
@@ -46,7 +46,7 @@ export async function planTlsSecrets(
     return { apply: [], caBundle: server.data?.['caBundle'] ?? '' };
   const keptAuthority = pairOf(authority);
   const isKept = keptAuthority !== undefined && isAuthorityCurrent(keptAuthority, now);
-  const signer = isKept ? keptAuthority : await makeAuthority(now);
+  const signer = isKept ? keptAuthority : await newAuthority(now);
   // The authority before is trusted on: servers show its certificates until they have read the new ones.
   const bundle = isKept
     ? (authority?.data?.['caBundle'] ?? encoded(signer.cert))
@@ -56,7 +56,7 @@ export async function planTlsSecrets(
     keptServer !== undefined &&
     isCertificateCurrent(keptServer, signer, { hosts, now }) &&
     server?.data?.['caBundle'] === bundle;
-  const pair = isServerKept ? keptServer : await makeCertificate(signer, { hosts, now });
+  const pair = isServerKept ? keptServer : await newCertificate(signer, { hosts, now });
   const secret = (name: string, { cert, key }: KeyPair): SecretObject => ({
     metadata: { name, namespace, labels: { [MANAGED_LABEL]: MANAGED_BY } },
     ...({ type: 'Opaque' } as object),
