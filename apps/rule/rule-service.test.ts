@@ -111,6 +111,21 @@ describe('the shipped rules', () => {
     expect(finding?.message).toBe('alice exec Pod web in Namespace shop.');
   });
 
+  test('give messages of what raises no alert to tools, which send whole events, and not to gateways', async () => {
+    const messages = async (asked: EvaluateRequest): Promise<readonly string[]> => {
+      const { verdicts } = await rule.client.evaluate(asked, never);
+      const quiet = verdicts?.verdicts[0]?.findings.filter(({ alert }) => !alert) ?? [];
+      return quiet.map(({ message }) => message);
+    };
+    const whole = request(set, () => true);
+    expect(await messages(whole)).toEqual(['', '']);
+    const batch = EventBatch.create({ eventCount: events.length });
+    expect(await messages({ ...whole, batch, projectionVersion: '' })).toEqual([
+      "alice create pods 'web' in Namespace shop",
+      '',
+    ]);
+  });
+
   test('say the same over the stream, and in this process of events that are not sent at all', async () => {
     const remote = await rule.client.evaluate(
       request(set, () => true),

@@ -8,7 +8,7 @@ import { collectValues } from './path-walk';
 /** The first message of the findings on an event, which are in the order of their priority; empty without one. */
 export function firstMessage(
   findings: readonly Finding[],
-  rules: readonly RuleName[],
+  rules: readonly (RuleName | undefined)[],
   event: EventFields,
 ): string {
   for (const finding of findings) {

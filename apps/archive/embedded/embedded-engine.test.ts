@@ -51,6 +51,16 @@ test('what was appended is found, byte for byte, with its key, rules and time', 
   });
 });
 
+test('batches that wait together end at the limit of a segment, as those do that come one by one', async () => {
+  const all = events(95);
+  const batches = await Promise.all(
+    Array.from({ length: 19 }, (_, at) => batchOf(all.slice(at * 5, at * 5 + 5))),
+  );
+  await Promise.all(batches.map((batch) => engine.append(batch, 0n)));
+  expect(engine.gauges().segmentCount).toBe(5);
+  expect(await allTexts(engine)).toEqual(all.map(String));
+});
+
 test('events of many segments are found after the archive was opened anew, each once', async () => {
   const all = events(95);
   for (let at = 0; at < all.length; at += 5)

@@ -97,9 +97,7 @@ function messageMaker(
   findings: readonly Finding[],
   all: readonly RuleName[],
 ): EventExtras['messageOf'] {
-  const rules = findings.flatMap(({ rule }) => all[rule] ?? []);
-  // A finding speaks of a rule by its place.
-  if (rules.length !== findings.length) return undefined;
+  const rules = findings.map(({ rule }) => all[rule]);
   const own = findings.map((finding, rule) => ({ ...finding, rule }));
   return (event) => firstMessage(own, rules, event);
 }
