@@ -45,7 +45,7 @@ export class RuleSetKeeper {
     await this.#reconcile();
   }
 
-  /** Follows source and cache until the signal aborts. */
+  /** Follows source and cache until the signal aborts, and the step under way then is done. */
   async follow(signal: AbortSignal): Promise<void> {
     const { source, cache } = this.parts;
     const followSource = async (): Promise<void> => {
@@ -54,7 +54,12 @@ export class RuleSetKeeper {
       }
     };
     const followCache = cache?.follow(() => void this.#inTurn(() => this.#reconcile()), signal);
-    await Promise.all([followSource(), followCache]);
+    try {
+      await Promise.all([followSource(), followCache]);
+    } finally {
+      // Nobody else waits for one that Redis set off: it may still be writing its copy to the disk.
+      await this.#turn;
+    }
   }
 
   /** A step that fails is logged, and the next one runs. */
