@@ -60,9 +60,9 @@ const holder = (): unknown =>
   (api.store.get(place).spec as { holderIdentity: string }).holderIdentity;
 
 test('one of several leads, and the next one as soon as it leaves', async () => {
-  const first = replica('a');
+  const first = replica('a', LONG);
   await until(() => leading.length === 1);
-  replica('b');
+  replica('b', LONG);
   await until(() => api.requests.length > 10);
   expect(leading).toEqual(['a']);
   first.stop.abort();
@@ -134,7 +134,7 @@ test('who cannot renew stops leading before another may lead', async () => {
 });
 
 test('a Lease that somebody else took ends the lead', async () => {
-  replica('a');
+  replica('a', LONG);
   await until(() => leading.length === 1);
   const { metadata, spec } = api.store.get(place);
   api.store.replace(place, {
