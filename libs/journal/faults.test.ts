@@ -87,6 +87,56 @@ test.each(SEEDS)('a crash while trimming leaves no gap (seed %i)', async (seed) 
   expect('abcd'.endsWith((await texts(await openOn(disk))).join(''))).toBe(true);
 });
 
+test.each(SEEDS)(
+  'nor does one after a removal that could not be synced (seed %i)',
+  async (seed) => {
+    const disk = faultyDisk(seed);
+    const journal = await openOn(disk);
+    for (const word of ['a', 'b', 'c', 'd']) {
+      await append(journal, word);
+      await journal.roll();
+    }
+    const [, second] = journal.segments();
+    disk.failSync();
+    await expect(journal.trim(second!.start)).rejects.toThrow(JournalFailedError);
+    disk.cutPowerAt(1 + (seed % 6));
+    await journal.trim(journal.end).catch(() => undefined);
+    disk.crash();
+    expect('abcd'.endsWith((await texts(await openOn(disk))).join(''))).toBe(true);
+  },
+);
+
+test('what was trimmed is gone for good once trimming again resolves, though a sync had failed', async () => {
+  for (const seed of SEEDS) {
+    const disk = faultyDisk(seed);
+    const journal = await openOn(disk);
+    await append(journal, 'a');
+    await journal.roll();
+    await append(journal, 'b');
+    const [, second] = journal.segments();
+    disk.failSync();
+    await expect(journal.trim(second!.start)).rejects.toThrow(JournalFailedError);
+    await journal.trim(second!.start);
+    disk.crash();
+    expect(await texts(await openOn(disk))).toEqual(['b']);
+  }
+});
+
+test('a journal whose disk was too full for the first record of its only segment is empty, and goes on', async () => {
+  const disk = faultyDisk(7);
+  const journal = await openOn(disk);
+  await append(journal, 'a'.repeat(100));
+  await journal.roll();
+  disk.setCapacity(journal.bytes + 60); // the next segment, but no record
+  await expect(append(journal, 'b'.repeat(100))).rejects.toThrow(JournalFullError);
+  await journal.trim(journal.end);
+  expect(journal.segments().length).toBe(1);
+  expect(await texts(journal)).toEqual([]);
+  disk.setCapacity(Infinity);
+  await append(journal, 'c');
+  expect(await texts(journal)).toEqual(['c']);
+});
+
 test('a full disk refuses appends whole, and takes them again in the same segment when there is room', async () => {
   const disk = faultyDisk(3);
   const journal = await openOn(disk);

@@ -114,6 +114,8 @@ export class JournalWalk {
       if (this.#position === end || !segment) return false;
       const position = positionIn(segment, this.#position);
       if (position === undefined) throw noRecordAt(this.#segments, this.#position);
+      // All before was trimmed, and the only segment has no record yet.
+      if (position === end) return false;
       if (await this.#open(segment)) this.#position = position;
     }
   }

@@ -25,6 +25,8 @@ export class LogJournal implements Journal {
   readonly #writer: JournalWriter;
   readonly #followers = new Set<() => void>();
   #trimming: Promise<void> = Promise.resolve();
+  /** A name was removed, but may be there again after a crash. */
+  #isRemovalUnsynced = false;
   #closing: Promise<void> | undefined;
 
   constructor(segments: OpenSegment[], options: WriterOptions) {
@@ -159,24 +161,42 @@ export class LogJournal implements Journal {
 
   /** One name after the other, each synced: after a crash, too, what is left is without a gap. */
   async #trim(position: number): Promise<void> {
-    const { files, directory } = this.#options;
     for (;;) {
+      await this.#syncRemoval();
       const [oldest, second] = this.#segments;
       if (!oldest || !second || oldest.end > position) return;
-      // Before the file goes: whoever looks for it then looks for the next one instead.
-      this.#segments.shift();
-      try {
-        // What was there before it was rewritten, if that could not be removed then: it would pass for the segment.
-        if (isRewritten(oldest)) await unlinkIfThere(files, segmentPath(directory, oldest.start));
-        await files.unlink(oldest.path);
-      } catch (error) {
-        this.#segments.unshift(oldest);
-        throw cannotRemove(oldest, error);
-      }
-      await files.syncDirectory(directory).catch((error: unknown) => {
-        throw cannotRemove(oldest, error);
-      });
+      await this.#remove(oldest);
     }
+  }
+
+  async #remove(oldest: OpenSegment): Promise<void> {
+    const { files, directory } = this.#options;
+    // Before the file goes: whoever looks for it then looks for the next one instead.
+    this.#segments.shift();
+    try {
+      // What was there before it was rewritten, if that could not be removed then: it would pass for the segment.
+      if (isRewritten(oldest)) await unlinkIfThere(files, segmentPath(directory, oldest.start));
+      await files.unlink(oldest.path);
+      this.#isRemovalUnsynced = true;
+    } catch (error) {
+      this.#segments.unshift(oldest);
+      throw new JournalFailedError(`journal: ${oldest.path} cannot be removed`, { cause: error });
+    }
+  }
+
+  /** Also what an earlier trim could not sync: a later name must not go for good before it. */
+  async #syncRemoval(): Promise<void> {
+    if (!this.#isRemovalUnsynced) return;
+    const { files, directory } = this.#options;
+    await files.syncDirectory(directory).catch((error: unknown) => {
+      throw new JournalFailedError(
+        `journal: what was trimmed from ${directory} is not off the disk`,
+        {
+          cause: error,
+        },
+      );
+    });
+    this.#isRemovalUnsynced = false;
   }
 
   /** Resolves when there may be more to read, or no reason to wait for it. */
@@ -210,8 +230,4 @@ async function unlinkIfThere(files: Files, path: string): Promise<void> {
   await files.unlink(path).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   });
-}
-
-function cannotRemove({ path }: OpenSegment, cause: unknown): JournalFailedError {
-  return new JournalFailedError(`journal: ${path} cannot be removed`, { cause });
 }
