@@ -56,7 +56,7 @@ describe('against an API server', () => {
     });
   });
 
-  test('an answer that is no JSON is an error that shows it', async () => {
+  test('an answer without a body is no object', async () => {
     api.onRequest = () => ({ code: 200, body: undefined as unknown as object });
     const request = kubeClient(api.connection).request({ path: '/api/v1/pods', signal: never });
     await expect(request).resolves.toBeUndefined();
