@@ -35,7 +35,7 @@ const idsOf = async ({ batch, listSource }: SpoolPart): Promise<unknown[]> =>
 /** Takes parts until there are `count`. */
 async function take(count: number, from = 0): Promise<SpoolPart[]> {
   const parts: SpoolPart[] = [];
-  for await (const part of spool.parts(from, AbortSignal.timeout(5_000))) {
+  for await (const part of spool.parts(from, AbortSignal.timeout(60_000))) {
     parts.push(part);
     if (parts.length === count) break;
   }

@@ -104,7 +104,7 @@ describe('a sender', () => {
 
   test('waits without being read while there is no room, and is told to come again if none comes', async () => {
     webhook = await TestWebhook.start({
-      env: { AUDITING_MEMORY_MAX_BYTES: '64MiB', AUDITING_WEBHOOK_BODY_TIMEOUT: '5s' },
+      env: { AUDITING_MEMORY_MAX_BYTES: '64MiB', AUDITING_WEBHOOK_BODY_TIMEOUT: '60s' },
     });
     const blocking = await Promise.all([webhook.socket(), webhook.socket()]);
     for (const socket of blocking) socket.write(head(Math.floor(3.9 * MIB)));

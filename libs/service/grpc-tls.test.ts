@@ -40,7 +40,7 @@ async function clientOf(
   tls: GrpcTlsConfig | undefined,
 ): Promise<GrpcClient<typeof HealthService>> {
   const credentials = tls ? await openGrpcCredentials(tls, runtime) : INSECURE;
-  return grpcClient(HealthService, target, { credentials, deadlineMs: 5_000 });
+  return grpcClient(HealthService, target, { credentials, deadlineMs: 60_000 });
 }
 
 async function check(target: string, tls: GrpcTlsConfig | undefined): Promise<unknown> {

@@ -24,7 +24,7 @@ describe('secrets of a receiver', () => {
   const options = {
     log: pino({ level: 'silent' }),
     holdMs: 600_000,
-    tryTimeoutMs: 2_000,
+    tryTimeoutMs: 60_000,
     secretsDir: scratch.path,
     blocked: blockedAddresses.parse(''),
     text: { hasTimeLabel: true, externalUrl: '' },

@@ -15,7 +15,7 @@ const SIGNAL = new AbortController().signal;
 const OPTIONS = {
   log: pino({ level: 'silent' }),
   holdMs: 600_000,
-  tryTimeoutMs: 2_000,
+  tryTimeoutMs: 60_000,
   secretsDir: '/nowhere',
   blocked: blockedAddresses.parse(''),
   text: { hasTimeLabel: true, externalUrl: '' },

@@ -23,11 +23,12 @@ test.each([
   expect(containsPattern(pattern)(value)).toBe(expected);
 });
 
-test('a pattern made to take for ever takes milliseconds', () => {
+test('a pattern made to take for ever does not', () => {
   const startedAt = performance.now();
   const fits = containsPattern(`${'a*'.repeat(2000)}b`);
   expect(fits('a'.repeat(100_000))).toBe(false);
-  expect(performance.now() - startedAt).toBeLessThan(1000);
+  // Milliseconds; tried in every way, it would take longer than anybody lives.
+  expect(performance.now() - startedAt).toBeLessThan(60_000);
 });
 
 test('an event without the field fits where empty text does', () => {

@@ -53,7 +53,7 @@ export function openOpensearch({
     opensearch: connectTo(),
     shape: { prefix, shardCount: 1, replicaCount: 0 },
     retention: { ageMs: 2 ** 40, bytes: undefined },
-    queryTimeoutMs: 10_000,
+    queryTimeoutMs: 60_000,
     log: pino({ level: 'silent' }),
     now: () => DAY_ONE_US / 1000,
     ...options,

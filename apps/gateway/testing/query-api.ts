@@ -44,7 +44,7 @@ export class TestQueryApi {
       api: {
         host: '127.0.0.1',
         port: 0,
-        queryTimeoutMs: 10_000,
+        queryTimeoutMs: 60_000,
         maxQueries: 32,
         maxStreams: 32,
         ...api,

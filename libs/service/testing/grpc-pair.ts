@@ -62,7 +62,7 @@ export function grpcPair(): GrpcPair {
         admit: admitAll,
       });
     },
-    client(target, deadlineMs = 10_000) {
+    client(target, deadlineMs = 60_000) {
       const client = grpcClient(RuleServiceService, target, { credentials: INSECURE, deadlineMs });
       closers.push(client.close);
       return client.api;
