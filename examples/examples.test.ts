@@ -32,12 +32,18 @@ beforeAll(async () => {
   );
   address = system.addresses['archive'] ?? '';
   const body = gunzipSync(readFileSync(join(ROOT, 'samples/typical-0007.json.gz')));
-  const answer = await fetch(system.addresses['webhook'] ?? '', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body,
-  });
-  expect(answer.status).toBe(200);
+  const post = async (): Promise<number> => {
+    const answer = await fetch(system.addresses['webhook'] ?? '', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body,
+    });
+    return answer.status;
+  };
+  let code = await post();
+  // A machine too busy for an answer in time, as a sender would see it: what comes again is known.
+  while (code === 503) code = await post();
+  expect(code).toBe(200);
 });
 afterAll(async () => {
   await system.stop();

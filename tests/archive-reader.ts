@@ -2,8 +2,8 @@ import { credentials } from '@grpc/grpc-js';
 import { ArchiveServiceClient, SearchRequest, type SearchResponse } from '@auditing/proto/archive';
 
 const PAGE_SIZE = 1000;
-/** Longer than any back-off between the services. */
-const QUIET_MS = 15_000;
+/** Longer than all back-offs between the services after each other. */
+const QUIET_MS = 60_000;
 /** Keys shown of each kind of difference. */
 const SHOWN_MAX = 5;
 const MESSAGE_MAX_BYTES = 64 * 1024 * 1024;

@@ -44,6 +44,7 @@ describe.each([
   });
 
   test('leave the rest counted as ignored', async () => {
+    await drained(stack);
     const admin = stack.address('admin');
     const received = await metric(admin, 'auditing_gateway_events_received_total');
     expect(received).toBe(eventCount);

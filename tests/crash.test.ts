@@ -54,7 +54,6 @@ function killAgainAndAgain(crash: (name: AppName) => Promise<void>, name: AppNam
       await new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE_MAX_MS));
       await crash(name);
     }
-    done = true;
-  })();
+  })().finally(() => (done = true));
   return { done: () => done, finished };
 }

@@ -2,7 +2,10 @@ import type { Stack } from './stack';
 
 /** The sum of all series of a metric, as /metrics of an app says it. */
 export async function metric(adminUrl: string, name: string): Promise<number> {
-  const response = await fetch(new URL('/metrics', adminUrl));
+  const response = await fetch(new URL('/metrics', adminUrl), {
+    // One that is kept open may be closed just when it is used again.
+    headers: { connection: 'close' },
+  });
   const lines = (await response.text()).split('\n');
   return lines
     .filter((line) => line.startsWith(`${name}{`) || line.startsWith(`${name} `))

@@ -12,6 +12,8 @@ export interface Stack {
   stop(): Promise<void>;
 }
 
+const START_TRIES_MAX = 30;
+
 /** All in one process. */
 export async function startStandalone(
   dataDir: string,
@@ -50,6 +52,20 @@ async function startStack({ dataDir, env, members }: StackOptions): Promise<Stac
   };
   for (const name of members) await start(name);
 
+  /** On the ports it had: somebody else may have got one meanwhile, for a connection of theirs. */
+  const startAgain = async (name: AppName): Promise<void> => {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await start(name);
+        return;
+      } catch (error) {
+        if (tries === START_TRIES_MAX || !/EADDRINUSE|cannot listen/.test(String(error)))
+          throw error;
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+    }
+  };
+
   const process = (name: AppName): AppProcess => {
     const app = running.get(name);
     if (!app) throw new Error(`${name} does not run`);
@@ -68,7 +84,7 @@ async function startStack({ dataDir, env, members }: StackOptions): Promise<Stac
     process,
     crash: async (name) => {
       await process(name).kill();
-      await start(name);
+      await startAgain(name);
     },
     stop: async () => {
       for (const name of [...members].reverse()) await running.get(name)?.stop();

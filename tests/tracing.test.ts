@@ -38,7 +38,7 @@ describe('a traced body, with four processes', () => {
     const headers = { traceparent: `00-${traceId}-${'d'.repeat(16)}-01` };
     expect((await post(stack.address('webhook'), BODY, headers)).status).toBe(200);
     const spans = await spansOfTrace(traceId, 9);
-    expect(pathsOf(spans)).toEqual([
+    expect(pathsOf(spans.filter((span) => !isBusy(span)))).toEqual([
       'gateway POST /audit/webhook/event',
       'gateway POST /audit/webhook/event > gateway alert',
       'gateway POST /audit/webhook/event > gateway alert > alert AlertService/Raise',
@@ -72,13 +72,17 @@ describe('a traced body, with four processes', () => {
       const found = collector.spans.filter(
         (span) => span.traceId === id && (name === undefined || span.name === name),
       );
-      if (found.length >= count) return found;
+      if (found.filter((span) => !isBusy(span)).length >= count) return found;
       if (Date.now() > giveUpAt)
         throw new Error(`expected ${count} spans, got ${pathsOf(found).join('\n')}`);
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
 });
+
+/** A machine too busy for an answer in time gave 503, and the body was posted again. */
+const isBusy = ({ attributes }: CollectedSpan): boolean =>
+  Number(attributes['http.response.status_code']) === 503;
 
 /** Each span with its ancestors, sorted. */
 function pathsOf(spans: readonly CollectedSpan[]): string[] {

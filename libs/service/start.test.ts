@@ -94,7 +94,7 @@ test('while it drains it serves, says that it is not ready, and has not aborted 
       signals = context;
       return Promise.resolve({ addresses: {} });
     },
-    { AUDITING_DRAIN_DELAY: '300ms' },
+    { AUDITING_DRAIN_DELAY: '5s' },
   );
   const stopped = one.stop();
   expect(await get(one, '/readyz')).toEqual({ code: 503, body: 'stopping\n' });

@@ -90,6 +90,8 @@ export async function fakeKubeApi(): Promise<FakeKubeApi> {
       server = createServer((request, response) => {
         void answer({ api, watches }, request, response);
       });
+      // Kept open until a test closes them, however long it is held up.
+      server.keepAliveTimeout = 0;
       server.on('connection', (socket) => {
         sockets.add(socket);
         socket.once('close', () => sockets.delete(socket));
