@@ -7,6 +7,13 @@ import { pathToFileURL } from 'node:url';
 
 const READY_TIMEOUT_MS = 30_000;
 
+let profiling = [];
+
+/** Lets every process that is started from now on leave a CPU profile in a folder when it ends. */
+export function profileInto(folder) {
+  profiling = ['--cpu-prof', '--cpu-prof-dir', folder, '--cpu-prof-interval', '500'];
+}
+
 /**
  * Starts a Node program that prints `ready {…}`; resolves when it has.
  *
@@ -15,7 +22,8 @@ const READY_TIMEOUT_MS = 30_000;
 export async function startProcess({ root, script, args = [], env = {} }) {
   const startedAt = performance.now();
   const probe = pathToFileURL(join(root, 'tools/bench-probe.mjs')).href;
-  const child = spawn(process.execPath, ['--import', probe, join(root, script), ...args], {
+  const command = [...profiling, '--import', probe, join(root, script), ...args];
+  const child = spawn(process.execPath, command, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },

@@ -2,12 +2,13 @@
 // Prints tables; FILE gets the figures by name. --quick measures less often: to see whether something broke, not to quote.
 // `sustained` takes --seconds, --rate (events a second) and --gateways NUMBER, to load the services with so many
 // gateways before them; `archive` takes --keep FOLDER, to ask what is stored there again,
-// and --alone, to leave SQLite and DuckDB out; `growth` takes --events MILLIONS.
+// and --alone, to leave SQLite and DuckDB out; `growth` takes --events MILLIONS. With --profile FOLDER every process that
+// is measured leaves a CPU profile there, for `npm run flame`; what a profile costs is in the figures then.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -16,6 +17,7 @@ import { benchArchive } from './bench-archive.mjs';
 import { benchEdges } from './bench-edges.mjs';
 import { Figures } from './bench-figures.mjs';
 import { benchGrowth } from './bench-growth.mjs';
+import { profileInto } from './bench-process.mjs';
 import { benchReplicas } from './bench-replicas.mjs';
 import { benchRules, ruleResourceOf } from './bench-rules.mjs';
 import { benchSustained } from './bench-sustained.mjs';
@@ -48,6 +50,7 @@ const { values, positionals } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    profile: { type: 'string' },
     alone: { type: 'boolean', default: false },
     events: { type: 'string' },
     keep: { type: 'string' },
@@ -63,6 +66,7 @@ if (bench === undefined) {
   process.exit(2);
 }
 
+if (values.profile !== undefined) profileInto(resolve(values.profile));
 const figures = new Figures();
 const machine = { node: process.version, cpu: cpus()[0]?.model ?? '', cpuCount: cpus().length };
 const { quick } = values;
